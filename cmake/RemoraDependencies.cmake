@@ -1,0 +1,48 @@
+# Outside libraries, all from Debian 12, linked statically where Debian ships an archive: a static program
+# has fewer relocations and so less memory of its own. llhttp is built from the sources that PyPI's sdist
+# `llhttp` holds; scripts/deps fetches it by version and hash into .cache.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(GTest REQUIRED)
+find_package(Protobuf REQUIRED)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+
+function(remora_static_or_shared target)
+  foreach(name ${ARGN})
+    find_library(REMORA_LIB_${name} NAMES lib${name}.a ${name} REQUIRED)
+    target_link_libraries(${target} INTERFACE ${REMORA_LIB_${name}})
+  endforeach()
+endfunction()
+
+add_library(dep_libevent INTERFACE)
+remora_static_or_shared(dep_libevent event_pthreads event_extra event_core)
+target_link_libraries(dep_libevent INTERFACE Threads::Threads)
+
+add_library(dep_protobuf INTERFACE)
+remora_static_or_shared(dep_protobuf protobuf)
+target_link_libraries(dep_protobuf INTERFACE Threads::Threads)
+
+add_library(dep_yaml INTERFACE)
+remora_static_or_shared(dep_yaml yaml-cpp)
+
+add_library(dep_re2 INTERFACE)
+remora_static_or_shared(dep_re2 re2)
+target_link_libraries(dep_re2 INTERFACE Threads::Threads)
+
+add_library(dep_spdlog INTERFACE)
+target_compile_definitions(dep_spdlog INTERFACE SPDLOG_COMPILED_LIB SPDLOG_SHARED_LIB SPDLOG_FMT_EXTERNAL)
+target_link_libraries(dep_spdlog INTERFACE spdlog fmt)
+
+add_library(dep_fmt INTERFACE)
+target_link_libraries(dep_fmt INTERFACE fmt)
+
+add_library(dep_prometheus INTERFACE)
+target_link_libraries(dep_prometheus INTERFACE prometheus-cpp-core)
+
+set(LLHTTP_DIR ${CMAKE_SOURCE_DIR}/.cache/llhttp CACHE PATH "Where scripts/deps put llhttp's C sources")
+if(NOT EXISTS ${LLHTTP_DIR}/llhttp.c)
+  message(FATAL_ERROR "llhttp's sources are not in ${LLHTTP_DIR}: run scripts/deps first")
+endif()
+add_library(dep_llhttp STATIC ${LLHTTP_DIR}/llhttp.c ${LLHTTP_DIR}/api.c ${LLHTTP_DIR}/http.c)
+target_include_directories(dep_llhttp SYSTEM PUBLIC ${LLHTTP_DIR})
+target_compile_options(dep_llhttp PRIVATE -w -O2)

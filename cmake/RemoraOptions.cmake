@@ -1,0 +1,25 @@
+# Compiler flags that every target of ours gets.
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Wimplicit-fallthrough
+                    -fno-omit-frame-pointer -fdiagnostics-color=auto)
+option(REMORA_WERROR "Warnings are errors" ON)
+if(REMORA_WERROR)
+  add_compile_options(-Werror)
+endif()
+
+# Debug paths relative to the source, so that ccache hits across checkouts.
+add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
+
+if(REMORA_SANITIZE)
+  add_compile_options(-fsanitize=${REMORA_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${REMORA_SANITIZE})
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+find_program(MOLD_PROGRAM mold)
+if(MOLD_PROGRAM AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  add_link_options(-fuse-ld=mold)
+endif()

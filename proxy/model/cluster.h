@@ -1,0 +1,87 @@
+// Clusters and endpoints: whom we may call, and how. Pure configuration, part of a Snapshot; immutable; any thread.
+// Sources: envoy.config.cluster.v3.Cluster, envoy.config.endpoint.v3.ClusterLoadAssignment.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/time.h"
+
+namespace remora::model {
+
+struct Endpoint {
+  enum class Health : std::uint8_t { unknown, healthy, unhealthy, draining, timeout, degraded };
+  Address address;
+  std::string hostname;
+  std::uint32_t weight = 1;
+  std::uint32_t priority = 0;
+  Health health = Health::unknown;
+};
+
+enum class LbPolicy : std::uint8_t { round_robin, least_request, random };
+
+// envoy.config.cluster.v3.CircuitBreakers.Thresholds, default priority
+struct Thresholds {
+  std::uint32_t max_connections = 1024;
+  std::uint32_t max_pending_requests = 1024;
+  std::uint32_t max_requests = 1024;
+  std::uint32_t max_retries = 3;  // only when retry_budget is off
+  // The budget is on by default in Remora (Envoy: off): see docs/differences.md.
+  double retry_budget_percent = 20.0;  // of active and pending requests
+  std::uint32_t min_retry_concurrency = 3;
+  bool use_max_retries = false;  // the file sets max_retries and no retry_budget: Envoy's static limit holds too
+};
+
+// filter_metadata.remora.breaker: three states, what Envoy has not.
+struct Breaker {
+  std::uint32_t failure_threshold = 0;  // consecutive failures that open it; 0: off
+  Milliseconds recovery_time{10'000};   // open this long, then half-open
+  std::uint32_t probes = 3;             // requests let through at once while half-open; as many successes close it
+};
+
+// envoy.config.cluster.v3.OutlierDetection, the consecutive kinds
+struct OutlierDetection {
+  bool enabled = false;
+  std::uint32_t consecutive_5xx = 5;              // 0: off
+  std::uint32_t enforcing_consecutive_5xx = 100;  // per cent
+  std::uint32_t consecutive_gateway_failure = 5;
+  std::uint32_t enforcing_consecutive_gateway_failure = 0;
+  std::uint32_t consecutive_local_origin_failure = 5;
+  std::uint32_t enforcing_consecutive_local_origin_failure = 100;
+  bool split_external_local_origin_errors = false;
+  Milliseconds interval{10'000};
+  Milliseconds base_ejection_time{30'000};
+  Milliseconds max_ejection_time{300'000};
+  Milliseconds max_ejection_time_jitter{0};
+  std::uint32_t max_ejection_percent = 10;
+};
+
+struct Cluster {
+  std::string name;
+  std::string alt_stat_name;  // the metrics' label; the name unless said
+  LbPolicy lb_policy = LbPolicy::round_robin;
+  std::uint32_t least_request_choice_count = 2;
+  std::uint32_t overprovisioning_factor = 140;
+  std::uint32_t panic_threshold_percent = 50;  // common_lb_config.healthy_panic_threshold
+  std::vector<Endpoint> endpoints;
+  Milliseconds connect_timeout{5000};
+  Milliseconds idle_timeout{3'600'000};           // of a pooled connection; 0: none
+  Milliseconds max_connection_duration{0};        // 0: none
+  std::uint32_t max_requests_per_connection = 0;  // 0: no limit
+  std::uint64_t per_connection_buffer_limit_bytes = 1024 * 1024;
+  std::uint32_t max_response_headers_kb = 60;
+  std::uint32_t max_response_headers_count = 100;
+  Thresholds thresholds;
+  Breaker breaker;
+  OutlierDetection outlier;
+  struct Keepalive {
+    std::uint32_t probes = 0, time_s = 0, interval_s = 0;  // 0: the system's
+  };
+  std::optional<Keepalive> tcp_keepalive;
+  std::optional<Address> source_address;  // upstream_bind_config
+};
+
+}  // namespace remora::model
