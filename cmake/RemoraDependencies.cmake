@@ -1,6 +1,6 @@
-# Outside libraries, all from Debian 12, linked statically where Debian ships an archive: a static program
-# has fewer relocations and so less memory of its own. llhttp is built from the sources that PyPI's sdist
-# `llhttp` holds; scripts/deps fetches it by version and hash into .cache.
+# Outside libraries, all from Debian 12, linked statically where Debian ships an archive: a static program has fewer
+# relocations and so less memory of its own. llhttp is built from the sources that PyPI's sdist `llhttp` holds;
+# scripts/deps fetches it, by the version and hash below, into REMORA_CACHE.
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(GTest REQUIRED)
@@ -39,7 +39,16 @@ target_link_libraries(dep_fmt INTERFACE fmt)
 add_library(dep_prometheus INTERFACE)
 target_link_libraries(dep_prometheus INTERFACE prometheus-cpp-core)
 
-set(LLHTTP_DIR ${CMAKE_SOURCE_DIR}/.cache/llhttp CACHE PATH "Where scripts/deps put llhttp's C sources")
+set(REMORA_LLHTTP_VERSION 9.3.0.0)
+set(REMORA_LLHTTP_SHA256 0d989363e7fb6f270b9d49956e7a3945c26778f8c70a166815264309ac6a8295)
+if(DEFINED ENV{REMORA_CACHE})
+  set(remora_cache $ENV{REMORA_CACHE})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(remora_cache $ENV{XDG_CACHE_HOME}/remora)
+else()
+  set(remora_cache $ENV{HOME}/.cache/remora)
+endif()
+set(LLHTTP_DIR ${remora_cache}/llhttp-${REMORA_LLHTTP_VERSION} CACHE PATH "Where scripts/deps put llhttp's C sources")
 if(NOT EXISTS ${LLHTTP_DIR}/llhttp.c)
   message(FATAL_ERROR "llhttp's sources are not in ${LLHTTP_DIR}: run scripts/deps first")
 endif()

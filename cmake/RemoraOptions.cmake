@@ -1,6 +1,6 @@
 # Compiler flags that every target of ours gets.
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Wimplicit-fallthrough
-                    -fno-omit-frame-pointer -fdiagnostics-color=auto)
+add_compile_options(-Wall -Wextra -Wpedantic -Wimplicit-fallthrough -fno-omit-frame-pointer -fdiagnostics-color=auto
+                    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
 option(REMORA_WERROR "Warnings are errors" ON)
 if(REMORA_WERROR)
   add_compile_options(-Werror)
@@ -12,6 +12,11 @@ add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 if(REMORA_SANITIZE)
   add_compile_options(-fsanitize=${REMORA_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${REMORA_SANITIZE})
+endif()
+
+if(REMORA_FUZZ) # coverage for libFuzzer in every library of ours
+  add_compile_options(-fsanitize=fuzzer-no-link)
+  add_link_options(-fsanitize=fuzzer-no-link)
 endif()
 
 find_program(CCACHE_PROGRAM ccache)

@@ -14,9 +14,10 @@ function(remora_library name)
   endif()
 endfunction()
 
-# remora_test(name DEPS ...): a GoogleTest program of all *.cc of this folder.
+# remora_test(name [THREADS] DEPS ...): a GoogleTest program of all *.cc of this folder. THREADS: it starts threads of
+# its own, so scripts/test runs it under tsan too.
 function(remora_test name)
-  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "THREADS" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cc)
   if(NOT sources)
     return()
@@ -25,5 +26,22 @@ function(remora_test name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_property(GLOBAL APPEND PROPERTY REMORA_TEST_TARGETS ${name})
+  if(ARG_THREADS)
+    set_tests_properties(${name} PROPERTIES LABELS threads)
+    add_dependencies(remora_threads_tests ${name})
+  endif()
+endfunction()
+
+# remora_fuzz(name SOURCES ... DEPS ...): a libFuzzer target, bin/name. Seeds: tests/fuzz/corpus/name/; a dictionary:
+# tests/fuzz/name.dict. scripts/test runs every target for a while.
+function(remora_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    set(ARG_SOURCES ${name}.cc)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  file(APPEND ${CMAKE_BINARY_DIR}/fuzz_targets.txt "${name}\n")
 endfunction()
