@@ -114,9 +114,13 @@ class Arena {
     const std::size_t size = (std::string_view(views).size() + ... + 0);
     char* to = static_cast<char*>(allocate(size == 0 ? 1 : size, 1));
     char* at = to;
-    ((std::memcpy(at, std::string_view(views).data(), std::string_view(views).size()),
-      at += std::string_view(views).size()),
-     ...);
+    const auto append = [&at](std::string_view view) {
+      if (!view.empty()) {  // an empty view may be null, which memcpy may not
+        std::memcpy(at, view.data(), view.size());
+        at += view.size();
+      }
+    };
+    (append(std::string_view(views)), ...);
     return {to, size};
   }
 

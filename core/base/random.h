@@ -33,10 +33,11 @@ class Random {
 
   // Uniform in [0, bound); 0 when bound is 0. Lemire's multiply-shift; its bias is below bound / 2^64.
   std::uint64_t below(std::uint64_t bound) {
-    return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
   }
 
  private:
+  __extension__ using Wide = unsigned __int128;
   static std::uint64_t rotl(std::uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
 
   std::array<std::uint64_t, 4> state_{};
