@@ -1,6 +1,6 @@
-// Access log: lines formatted by the worker into a ring of its own, written to files by one thread. A ring that is full
-// drops the line and counts it: a worker never waits for a disk. AccessLogWriter is owned by main and outlives the
-// workers; AccessLogQueue is written by its worker.
+// Access log: lines formatted by a worker into a ring of its own, and written by one thread for all. A full ring drops
+// the line and counts it: no worker ever waits for a disk. AccessLogWriter is owned by main and outlives the workers;
+// an AccessLogQueue belongs to the writer and is used by its worker.
 #pragma once
 
 #include <atomic>
@@ -17,6 +17,7 @@
 #include "core/base/random.h"
 #include "metrics/registry.h"
 #include "proxy/exchange/request_info.h"
+#include "proxy/filters/log_ring.h"
 #include "proxy/model/listener.h"
 
 namespace spdlog::sinks {
@@ -25,125 +26,84 @@ class sink;
 
 namespace remora::proxy {
 
-// Bytes of records from one thread to another, in order. push: the worker; the rest: the writer's thread.
-class LogRing {
- public:
-  explicit LogRing(std::size_t capacity);  // a power of two
+// What Envoy prints where no format is configured.
+inline constexpr std::string_view kDefaultAccessLogFormat =
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% "
+    "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "
+    "\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" "
+    "\"%UPSTREAM_HOST%\"\n";
 
-  // False when there is no room (and never will be, if the record is larger than half the ring).
-  bool push(std::string_view path, std::string_view line);
-  std::size_t used() const;  // bytes; any thread
-
-  // visit(path, line) for each record that is there now; returns how many.
-  template <typename Visit>
-  std::size_t drain(Visit&& visit) {
-    std::size_t count = 0;
-    std::uint64_t at = tail_.load(std::memory_order_relaxed);
-    const std::uint64_t end = head_.load(std::memory_order_seq_cst);
-    while (at != end) {
-      const Record record = read(at);
-      if (record.total == kPadding) {
-        at += capacity_ - (at & (capacity_ - 1));
-        continue;
-      }
-      visit(record.path, record.line);
-      at += record.total;
-      ++count;
-    }
-    tail_.store(at, std::memory_order_release);
-    return count;
-  }
-
- private:
-  static constexpr std::uint32_t kPadding = 0xffffffff;
-  struct Header {
-    std::uint32_t total;  // of the record, rounded up; kPadding: the rest of the ring is unused
-    std::uint32_t line;
-    std::uint32_t path;
-    std::uint32_t reserved;
-  };
-  struct Record {
-    std::uint32_t total;
-    std::string_view path;
-    std::string_view line;
-  };
-  Record read(std::uint64_t at) const;
-
-  const std::size_t capacity_;
-  std::unique_ptr<std::byte[]> bytes_;
-  alignas(64) std::atomic<std::uint64_t> head_{0};  // written by the worker
-  std::uint64_t known_tail_ = 0;                    // the worker's copy of tail_
-  alignas(64) std::atomic<std::uint64_t> tail_{0};  // written by the writer
-};
+// What `log` prints about an exchange; appends. Asks no filters.
+void append_access_log_line(std::string& out, const model::AccessLog& log, const RequestInfo& info);
+// Whether `log`'s filters let an exchange through. REQUIRES: it has ended (info.end).
+bool wants_access_log(const model::AccessLog& log, const RequestInfo& info, Random& random);
 
 class AccessLogWriter;
 
 class AccessLogQueue {
  public:
-  AccessLogQueue(AccessLogWriter& writer, metrics::WorkerMetrics& metrics, std::size_t capacity);
-
-  // Formats and hands over one line, if `log`'s filters let it through. REQUIRES: the exchange has ended (info.end).
+  // Once for each exchange and each of its listener's access logs, when it has ended.
   void log(const model::AccessLog& log, const RequestInfo& info, Random& random);
 
  private:
   friend class AccessLogWriter;
+  AccessLogQueue(AccessLogWriter& writer, metrics::WorkerMetrics& metrics, std::size_t capacity)
+      : writer_(writer), metrics_(metrics), ring_(capacity) {}
+
   AccessLogWriter& writer_;
   metrics::WorkerMetrics& metrics_;
   LogRing ring_;
   std::string line_;  // kept, so that formatting allocates nothing once it has grown
 };
 
-// What `log` prints about an exchange; appends. No filters.
-void append_access_log_line(std::string& out, const model::AccessLog& log, const RequestInfo& info);
-
 class AccessLogWriter {
  public:
   static constexpr std::size_t kRingBytes = 256 * 1024;
 
   // `report` gets words for the operator when a file cannot be opened or written; called on the writer's thread.
-  using Report = void (*)(std::string_view);
+  using Report = void (*)(std::string_view words);
   explicit AccessLogWriter(Report report = nullptr);
   AccessLogWriter(const AccessLogWriter&) = delete;
   AccessLogWriter& operator=(const AccessLogWriter&) = delete;
-  ~AccessLogWriter();  // flushes; the workers have stopped
+  ~AccessLogWriter();  // writes what is left. REQUIRES: the workers have stopped
 
-  // Main thread. The queue lives as long as the writer. The thread starts with the first queue, so that a proxy
-  // without access logs pays nothing: call this only for workers that have some.
+  // The queue of one worker; lives as long as the writer. Main thread. The first starts the thread, so call this only
+  // for workers that have access logs: a proxy without them pays nothing.
   AccessLogQueue& add_worker(metrics::WorkerMetrics& metrics, std::size_t capacity = kRingBytes);
 
-  void reopen();  // files, after a rotation (SIGUSR1); takes effect at the next write; any thread
-  void flush();   // returns when all that was logged before is written; not from a worker
+  void reopen();  // files, after a rotation; any thread
+  void flush();   // returns when all that was logged before is in the files; any thread but a worker's
 
  private:
   friend class AccessLogQueue;
   struct Sink {
-    std::shared_ptr<spdlog::sinks::sink> sink;  // null: could not be opened
+    std::shared_ptr<spdlog::sinks::sink> sink;  // null: not open
     std::string pending;
+    bool failed = false;  // reported already
   };
 
+  void after_push(const LogRing& ring);
   void wake();
-  void nudge() {  // by a worker, after a push
-    if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false)) {
-      wake();
-    }
-  }
   void run();
-  std::size_t drain_all();
-  void write_pending();
-  Sink& sink_for(std::string_view path);
-  void wait(int timeout_ms);
+  bool drain();
+  void write(const std::string& path, Sink& sink);
+  void open(const std::string& path, Sink& sink);
+  void fail(const std::string& path, Sink& sink, const char* what);
+  void wait(bool busy);
 
   const Report report_;
   const int event_fd_;
-  std::atomic<bool> asleep_{false};  // waits without a time limit: the next push must wake it
+  std::atomic<bool> asleep_{false};   // waits without a limit: the next push must wake it
+  std::atomic<bool> hurried_{false};  // has been woken because a ring is filling
   std::atomic<bool> stop_{false};
   std::atomic<bool> reopen_{false};
   std::atomic<std::uint64_t> flush_wanted_{0};
   std::atomic<std::uint64_t> flush_done_{0};
 
-  std::mutex mutex_;  // queues_: main adds, the writer walks; workers never touch it
+  std::mutex mutex_;  // queues_: main adds, the writer walks; workers never take it
   std::vector<std::unique_ptr<AccessLogQueue>> queues_;
   std::unordered_map<std::string, Sink> sinks_;  // the writer's thread
+  std::string key_;                              // the writer's: for look-ups
   std::thread thread_;
 };
 
