@@ -227,8 +227,10 @@ class Upstream:
                 sock.close()
                 return
             thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
-            self._threads.add(thread)
             thread.start()
+            self._threads.add(thread)
+            if not thread.is_alive():
+                self._threads.discard(thread)
 
     def _serve(self, sock: socket.socket) -> None:
         with self.lock:
