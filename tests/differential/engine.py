@@ -311,7 +311,7 @@ def _holds(condition: str | None, path: str, remora: dict) -> bool:
 # --- the areas
 
 def areas() -> dict[str, object]:
-    from . import areas as package
+    from tests.differential import areas as package
 
     return {m.name: importlib.import_module(f"tests.differential.areas.{m.name}")
             for m in pkgutil.iter_modules(package.__path__) if m.name != "common"}

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from . import engine
+from tests.differential import engine
 
 _AREAS = engine.areas()
 _CASES = [pytest.param(name, case, id=case.id, marks=pytest.mark.xdist_group(name))

@@ -1,8 +1,8 @@
 """How messages begin and end: bodies, trailers, HEAD, old versions, pipelining, upgrades."""
 from tests.support import upstream as u
 
-from ..engine import HALF_CLOSE, AwaitUpstream, Case, Read
-from .common import H, any_host, b, direct, get, manager
+from tests.differential.engine import HALF_CLOSE, AwaitUpstream, Case, Read
+from tests.differential.areas.common import H, any_host, b, direct, get, manager
 
 UPSTREAMS = ["a"]
 LISTENERS = ["main", "ten", "few"]
@@ -112,8 +112,8 @@ CASES = [
     Case("framing.serial.max_requests", [get("/a?1"), Read(), get("/a?2"), Read()], answers=0, to="few"),
     Case("framing.serial.crlf_between", [get("/a?1"), Read(), "\r\n\r\n" + get("/a?2"), Read()], answers=0),
     Case("framing.leading_crlf", "\r\n" + get("/a")),
-    Case("framing.half_close.after_get", [get("/a"), HALF_CLOSE], [u.answer(200, "late", delay=0.1)], probe=False),
-    Case("framing.half_close.mid_body", [get("/a", method="POST", headers="Content-Length: 5\r\n") + "he", HALF_CLOSE], probe=False),
+    Case("framing.half_close.after_get", [get("/a"), AwaitUpstream(1), HALF_CLOSE], [u.answer(200, "late", delay=0.1)], probe=False),
+    Case("framing.half_close.mid_body", [get("/a", method="POST", headers="Content-Length: 5\r\n") + "he", AwaitUpstream(1), HALF_CLOSE], probe=False),
     # upgrades and CONNECT
     Case("framing.upgrade.echo", [WS, Read(), "ping"], [u.upgrade_echo()], answers=0, probe=False),
     Case("framing.upgrade.early_data", [WS + "early", Read()], [u.upgrade_echo()], answers=0, probe=False),

@@ -1,8 +1,8 @@
 """What headers are added, changed and removed, both ways, and what a proxy adds by itself."""
 from tests.support import upstream as u
 
-from ..engine import Case
-from .common import H, add, any_host, b, direct, get, manager
+from tests.differential.engine import Case
+from tests.differential.areas.common import H, add, any_host, b, direct, get, manager
 
 UPSTREAMS = ["a"]
 LISTENERS = ["main", "edge", "trusted", "kept", "appended", "passed", "quiet", "ids", "specific", "default", "skip",

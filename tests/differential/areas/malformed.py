@@ -1,6 +1,6 @@
 """Requests that are wrong, ambiguous or too big. Nothing here may differ silently: each difference is a decision."""
-from ..engine import Case
-from .common import H, any_host, b, get, manager
+from tests.differential.engine import Case
+from tests.differential.areas.common import H, any_host, b, get, manager
 
 UPSTREAMS = ["a"]
 LISTENERS = ["main", "small"]

@@ -1,6 +1,6 @@
 """Which virtual host, which route, which cluster, and what is rewritten on the way."""
-from ..engine import Case
-from .common import H, PROBE, any_host, b, direct, get, manager
+from tests.differential.engine import Case
+from tests.differential.areas.common import H, PROBE, any_host, b, direct, get, manager
 
 UPSTREAMS = ["a", "b"]
 LISTENERS = ["main", "strict", "normal"]
