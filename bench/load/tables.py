@@ -102,12 +102,14 @@ def remarks(results: dict) -> list[str]:
 def machine_line(results: dict) -> str:
     m = results["machine"]
     versions = ", ".join(f"{NAMES[name]} {version}" for name, version in results["versions"].items() if name in results["proxies"])
-    return f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, {m['date']}; {versions}; {results['rounds']} rounds of {results['duration']:g} s, medians"
+    count = results["rounds"]
+    rounds = f"{count} rounds of {results['duration']:g} s, medians" if count > 1 else f"1 round of {results['duration']:g} s"
+    return f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, {m['date']}; {versions}; {rounds}"
 
 
-def text(results: dict) -> str:
+def text(results: dict, wanted: bool = True) -> str:
     blocks = [machine_line(results)]
-    blocks += [stats.text_table(header, rows) for _, header, rows in all_tables(results)]
+    blocks += [stats.text_table(header, rows) for title, header, rows in all_tables(results) if wanted or title != "Wanted"]
     blocks += ["\n".join("· " + remark for remark in remarks(results))]
     return "\n\n".join(block for block in blocks if block)
 

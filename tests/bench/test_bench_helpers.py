@@ -9,7 +9,9 @@ TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "bench" / "load"))
 
 import proxies as px  # noqa: E402
+import report  # noqa: E402
 import stats  # noqa: E402
+import svg  # noqa: E402
 import tables  # noqa: E402
 import verdict  # noqa: E402
 
@@ -106,6 +108,25 @@ class Judging(unittest.TestCase):
     def test_added_latency_is_over_direct_of_the_same_round(self):
         run = run_of(haproxy=[reading(10, 150), reading(10, 170)])
         self.assertEqual(verdict.added(run, "rate1000", "haproxy", "p50"), 100)
+
+
+class Page(unittest.TestCase):
+    def test_it_loads_nothing_and_names_everybody(self):
+        run = run_of(haproxy=[reading(10), reading(12)], remora=[reading(8), reading(9)])
+        page = report.page(run)
+        for outside in ("http:", "https:", "src=", "@import", "url(", "<script"):
+            self.assertNotIn(outside, page)
+        self.assertIn("HAProxy", page)
+        self.assertIn("prefers-color-scheme: dark", page)
+        self.assertGreaterEqual(page.count("<svg"), 5)
+
+    def test_a_page_without_remora_or_memory(self):
+        self.assertIn("<svg", report.page(run_of(haproxy=[reading(10)])))
+
+    def test_ticks_are_round_and_cover(self):
+        self.assertEqual(svg.nice_ticks(97), [0, 20, 40, 60, 80, 100])
+        self.assertEqual(svg.nice_ticks(0), [0, 1])
+        self.assertEqual(svg.log_ticks(10, 100), [10, 20, 50, 100])
 
 
 class Configs(unittest.TestCase):
