@@ -58,7 +58,7 @@ def write(path, suite, cases):
     for name, bad in cases:
         case = ET.SubElement(root, "testcase", classname=suite, name=name)
         if bad:
-            ET.SubElement(case, "failure", message=bad.splitlines()[0]).text = printable(bad)
+            ET.SubElement(case, "failure", message=printable(bad.splitlines()[0])).text = printable(bad)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     ET.ElementTree(root).write(path, encoding="unicode")
 
