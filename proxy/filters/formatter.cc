@@ -235,7 +235,8 @@ FormatValue value_of(const FormatPart& part, const RequestInfo& info, FormatScra
     case FormatOp::response_code:
       return number(info.response_code, scratch);
     case FormatOp::response_code_details:
-      return unspaced(info.response_code_details, scratch);
+      return part.text == "ALLOW_WHITESPACES" ? text_or_missing(info.response_code_details)
+                                              : unspaced(info.response_code_details, scratch);
     case FormatOp::response_flags:
     case FormatOp::response_flags_long:
       return flags_value(info.flags, part.op == FormatOp::response_flags_long, scratch);
@@ -349,7 +350,7 @@ std::string_view format_header(const model::Format& format, const RequestInfo& i
       append_format(text, format, info, Missing::nothing);
       return arena.copy(text);
     }
-    std::memcpy(room.data() + size, value.text.data(), value.text.size());
+    std::copy(value.text.begin(), value.text.end(), room.begin() + static_cast<std::ptrdiff_t>(size));
     size += value.text.size();
   }
   return arena.copy({room.data(), size});
