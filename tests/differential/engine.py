@@ -6,6 +6,7 @@ that what an upstream saw is surely what that proxy sent.
 
 An observation is what one proxy did with one case; differences() names each place where two observations differ by a
 path such as `response[0].header.server`, `end` or `upstream[1].body`, which accepted.yaml refers to."""
+
 from __future__ import annotations
 
 import contextlib
@@ -75,8 +76,12 @@ class Fleet:
     def __init__(self, kind: str, binary: str, area) -> None:
         self.kind = kind
         self.upstreams = {name: upstream.Upstream(name) for name in area.UPSTREAMS}
-        self.place = Place({name: ports.free_port() for name in area.LISTENERS},
-                           {name: u.port for name, u in self.upstreams.items()}, ports.free_port(), ports.free_port())
+        self.place = Place(
+            {name: ports.free_port() for name in area.LISTENERS},
+            {name: u.port for name, u in self.upstreams.items()},
+            ports.free_port(),
+            ports.free_port(),
+        )
         self.names = {port: f"<{name}>" for name, port in self.place.listener.items()}
         self.names |= {port: f"<upstream {name}>" for name, port in self.place.upstream.items()}
         self.names[self.place.dead] = "<dead>"
@@ -125,8 +130,12 @@ class Fleet:
             peer.close()
         for server in self.upstreams.values():
             server.settle()
-        sent = [(r.at, name, r) for name, server in self.upstreams.items() for r in server.requests
-                if r.target != "/__probe"]
+        sent = [
+            (r.at, name, r)
+            for name, server in self.upstreams.items()
+            for r in server.requests
+            if r.target != "/__probe"
+        ]
         sent.sort(key=lambda item: item[0])
         seen["upstream"] = [self._request(name, r, index) for index, (_, name, r) in enumerate(sent)]
         return seen
@@ -141,8 +150,7 @@ class Fleet:
             self._read(peer, step.method, seen)
         elif isinstance(step, AwaitUpstream):
             deadline = time.monotonic() + 3
-            while (sum(len(u.requests) for u in self.upstreams.values()) < step.requests
-                   and time.monotonic() < deadline):
+            while sum(len(u.requests) for u in self.upstreams.values()) < step.requests and time.monotonic() < deadline:
                 time.sleep(0.005)
         elif step is HALF_CLOSE:
             peer.half_close()
@@ -165,10 +173,18 @@ class Fleet:
                 informational.append(f"{response.status} {self._text(sorted(response.headers))}")
                 continue
             seen["responses"].append(
-                {"status": response.status, "version": response.version, "reason": response.reason,
-                 "headers": [(n.lower(), self._value(n.lower(), v, 0)) for n, v in response.headers],
-                 "body": self._text(response.body), "trailers": [(n.lower(), v) for n, v in response.trailers],
-                 "framing": response.framing, "complete": response.complete, "informational": informational})
+                {
+                    "status": response.status,
+                    "version": response.version,
+                    "reason": response.reason,
+                    "headers": [(n.lower(), self._value(n.lower(), v, 0)) for n, v in response.headers],
+                    "body": self._text(response.body),
+                    "trailers": [(n.lower(), v) for n, v in response.trailers],
+                    "framing": response.framing,
+                    "complete": response.complete,
+                    "informational": informational,
+                }
+            )
             return response.complete
 
     def _end(self, peer: client.Client, case: Case, seen: dict) -> str:
@@ -194,10 +210,15 @@ class Fleet:
             return "stuck"
 
     def _request(self, name: str, r: http1.Request, index: int) -> dict:
-        return {"to": name, "line": r.start_line,
-                "headers": [(n.lower(), self._value(n.lower(), v, index)) for n, v in r.headers],
-                "body": self._text(r.body), "trailers": [(n.lower(), v) for n, v in r.trailers],
-                "framing": r.framing, "complete": r.complete}
+        return {
+            "to": name,
+            "line": r.start_line,
+            "headers": [(n.lower(), self._value(n.lower(), v, index)) for n, v in r.headers],
+            "body": self._text(r.body),
+            "trailers": [(n.lower(), v) for n, v in r.trailers],
+            "framing": r.framing,
+            "complete": r.complete,
+        }
 
     def _value(self, name: str, value: str, index: int) -> str:
         """Takes out what no two runs can have in common, and nothing else."""
@@ -226,6 +247,7 @@ def _method(steps: list[Step]) -> str:
 
 
 # --- comparison
+
 
 def _headers(a: list, b: list, path: str) -> list[tuple[str, object, object]]:
     out = []
@@ -257,6 +279,7 @@ def differences(envoy: dict, remora: dict) -> list[tuple[str, object, object]]:
 
 # --- what is accepted
 
+
 @dataclasses.dataclass
 class Accepted:
     everywhere: list[dict]
@@ -287,7 +310,9 @@ class Accepted:
 
     def _everywhere(self, path: str, remora: dict) -> bool:
         for rule in self.everywhere:
-            if any(fnmatch.fnmatchcase(path, _glob(p)) for p in rule["paths"]) and _holds(rule.get("when"), path, remora):
+            if any(fnmatch.fnmatchcase(path, _glob(p)) for p in rule["paths"]) and _holds(
+                rule.get("when"), path, remora
+            ):
                 return True
         return False
 
@@ -310,11 +335,15 @@ def _holds(condition: str | None, path: str, remora: dict) -> bool:
 
 # --- the areas
 
+
 def areas() -> dict[str, object]:
     from tests.differential import areas as package
 
-    return {m.name: importlib.import_module(f"tests.differential.areas.{m.name}")
-            for m in pkgutil.iter_modules(package.__path__) if m.name != "common"}
+    return {
+        m.name: importlib.import_module(f"tests.differential.areas.{m.name}")
+        for m in pkgutil.iter_modules(package.__path__)
+        if m.name != "common"
+    }
 
 
 class Fleets:

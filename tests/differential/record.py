@@ -1,5 +1,6 @@
 """Prints what Envoy does with each case (or a Remora, with --remora): for reading, nothing is stored.
-    python -m tests.differential.record [--remora] [area or case id pattern …]"""
+python -m tests.differential.record [--remora] [area or case id pattern …]"""
+
 from __future__ import annotations
 
 import fnmatch
@@ -18,13 +19,17 @@ def _lines(case: engine.Case, seen: dict):
             continue
         headers = "; ".join(f"{n}: {v}" for n, v in r["headers"] if n not in ("date", "server"))
         more = "".join(f" {k}={r[k]!r}" for k in ("trailers", "informational") if r[k])
-        yield f"  <- {r['version']} {r['status']} {'' if r['complete'] else 'CUT '}[{headers}] {r['body'][:200]!r}{more}"[:600]
+        yield f"  <- {r['version']} {r['status']} {'' if r['complete'] else 'CUT '}[{headers}] {r['body'][:200]!r}{more}"[
+            :600
+        ]
     yield f"  -- {seen['end']}" + (f" extra {seen['extra'][:300]!r}" if "extra" in seen else "")
     for r in seen["upstream"]:
         drop = ("x-request-id", "x-forwarded-proto")
         headers = "; ".join(f"{n}: {v}" for n, v in r["headers"] if n not in drop)
         more = f" trailers={r['trailers']!r}" if r["trailers"] else ""
-        yield f"  -> {r['to']}: {r['line']} {'' if r['complete'] else 'CUT '}[{headers}] {r['body'][:200]!r}{more}"[:600]
+        yield f"  -> {r['to']}: {r['line']} {'' if r['complete'] else 'CUT '}[{headers}] {r['body'][:200]!r}{more}"[
+            :600
+        ]
 
 
 def main() -> None:

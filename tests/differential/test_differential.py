@@ -1,5 +1,6 @@
 """Each case of areas/ through Envoy and through Remora, on the same bootstrap file, both live. They answer alike, the
 upstream sees the same, or accepted.yaml says why not."""
+
 from __future__ import annotations
 
 import concurrent.futures
@@ -10,8 +11,11 @@ import pytest
 from tests.differential import engine
 
 _AREAS = engine.areas()
-_CASES = [pytest.param(name, case, id=case.id, marks=pytest.mark.xdist_group(name))
-          for name, area in _AREAS.items() for case in area.CASES]
+_CASES = [
+    pytest.param(name, case, id=case.id, marks=pytest.mark.xdist_group(name))
+    for name, area in _AREAS.items()
+    for case in area.CASES
+]
 
 
 @pytest.fixture(scope="session")

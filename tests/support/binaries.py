@@ -1,4 +1,5 @@
 """Where the programs under test are. One that is missing fails the test that needs it: it never skips."""
+
 from __future__ import annotations
 
 import glob
@@ -17,8 +18,9 @@ class MissingBinary(AssertionError):
 def remora() -> str:
     path = os.environ.get("REMORA_PROXY") or str(TOP / "build/release/bin/remora-proxy")
     if not os.access(path, os.X_OK):
-        raise MissingBinary(f"no Remora at {path}: build it (cmake --build build/release --target remora-proxy) "
-                            "or set REMORA_PROXY")
+        raise MissingBinary(
+            f"no Remora at {path}: build it (cmake --build build/release --target remora-proxy) or set REMORA_PROXY"
+        )
     return path
 
 

@@ -1,4 +1,5 @@
 """Builds a bootstrap file that Envoy and Remora both load: plain dicts, with the type URLs and ports filled in."""
+
 from __future__ import annotations
 
 _TYPE = "type.googleapis.com/"
@@ -24,8 +25,13 @@ def endpoints(*ports: int | tuple[int, int]) -> list[dict]:
 
 
 def cluster(name: str, *ports: int | tuple[int, int], **fields) -> dict:
-    return {"name": name, "type": "STATIC", "connect_timeout": "1s",
-            "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints(*ports)}]}, **fields}
+    return {
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints(*ports)}]},
+        **fields,
+    }
 
 
 def route(match: dict | str, to: str | dict | None = None, **fields) -> dict:
@@ -42,22 +48,35 @@ def virtual_host(name: str, domains: list[str], routes: list[dict], **fields) ->
 
 
 def hcm(virtual_hosts: list[dict], *, routes: dict | None = None, router: dict | None = None, **fields) -> dict:
-    return {"@type": HCM, "stat_prefix": "ingress",
-            "route_config": {"name": "local", "virtual_hosts": virtual_hosts, **(routes or {})},
-            "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER, **(router or {})}}],
-            **fields}
+    return {
+        "@type": HCM,
+        "stat_prefix": "ingress",
+        "route_config": {"name": "local", "virtual_hosts": virtual_hosts, **(routes or {})},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": ROUTER, **(router or {})}}],
+        **fields,
+    }
 
 
 def listener(port: int, manager: dict, name: str | None = None, **fields) -> dict:
-    return {"name": name or f"listener_{port}", "address": address(port),
-            "filter_chains": [{"filters": [{"name": "envoy.filters.network.http_connection_manager",
-                                            "typed_config": manager}]}], **fields}
+    return {
+        "name": name or f"listener_{port}",
+        "address": address(port),
+        "filter_chains": [
+            {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+        ],
+        **fields,
+    }
 
 
-def bootstrap(listeners: list[dict], clusters: list[dict], admin_port: int, *, node: dict | None = None,
-              **fields) -> dict:
-    return {"node": node or {"id": "test", "cluster": "test"}, "admin": {"address": address(admin_port)},
-            "static_resources": {"listeners": listeners, "clusters": clusters}, **fields}
+def bootstrap(
+    listeners: list[dict], clusters: list[dict], admin_port: int, *, node: dict | None = None, **fields
+) -> dict:
+    return {
+        "node": node or {"id": "test", "cluster": "test"},
+        "admin": {"address": address(admin_port)},
+        "static_resources": {"listeners": listeners, "clusters": clusters},
+        **fields,
+    }
 
 
 def access_log(path: str, text: str | None = None, fields: dict | None = None, **more) -> dict:

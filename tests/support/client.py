@@ -1,5 +1,6 @@
 """A client of raw bytes: sends exactly what it is told, in the pieces and at the times it is told, and says exactly
 what came back and how the connection ended."""
+
 from __future__ import annotations
 
 import socket
@@ -34,8 +35,9 @@ class Client:
             if delay:
                 time.sleep(delay)
 
-    def response(self, method: str = "GET", timeout: float | None = None, skip_informational: bool = False
-                 ) -> http1.Response | None:
+    def response(
+        self, method: str = "GET", timeout: float | None = None, skip_informational: bool = False
+    ) -> http1.Response | None:
         """The next response, whole or as far as it came; None when the peer closed instead."""
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         while True:
@@ -113,8 +115,14 @@ class Client:
         self.close()
 
 
-def get(path: str = "/", host: str = "app.test", headers: str = "", method: str = "GET", version: str = "HTTP/1.1",
-        body: str | None = None) -> str:
+def get(
+    path: str = "/",
+    host: str = "app.test",
+    headers: str = "",
+    method: str = "GET",
+    version: str = "HTTP/1.1",
+    body: str | None = None,
+) -> str:
     """A request's text; `headers` as written, each line with its CRLF."""
     length = "" if body is None else f"Content-Length: {len(body)}\r\n"
     return f"{method} {path} {version}\r\nHost: {host}\r\n{headers}{length}\r\n{body or ''}"

@@ -1,5 +1,6 @@
 """HTTP/1 as it is on the wire: a small reader that keeps every byte. It is neither lenient nor clever: what it cannot
 take it reports, for both ends of the tests use it to say what a proxy really wrote."""
+
 from __future__ import annotations
 
 import dataclasses

@@ -1,5 +1,6 @@
 """Free ports, held until this process ends. Taken below the kernel's ephemeral range, so that no outgoing connection
 sits on one, and under a file lock, so that test processes running side by side never get the same."""
+
 from __future__ import annotations
 
 import fcntl

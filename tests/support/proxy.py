@@ -1,4 +1,5 @@
 """One running proxy, Remora or Envoy, on a bootstrap file: started, waited for, watched, and always ended."""
+
 from __future__ import annotations
 
 import atexit
@@ -36,9 +37,19 @@ class ProxyFailed(AssertionError):
 class Proxy:
     """`config` is the bootstrap as a dict (or its text). The admin's address is taken from it."""
 
-    def __init__(self, binary: str, config: dict | str, *, name: str = "proxy", concurrency: int = 1,
-                 arguments: list[str] | None = None, environment: dict[str, str] | None = None,
-                 preexec=None, ready: bool = True, timeout: float = 20.0):
+    def __init__(
+        self,
+        binary: str,
+        config: dict | str,
+        *,
+        name: str = "proxy",
+        concurrency: int = 1,
+        arguments: list[str] | None = None,
+        environment: dict[str, str] | None = None,
+        preexec=None,
+        ready: bool = True,
+        timeout: float = 20.0,
+    ):
         self.name = name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"remora-test-{name}-"))
         self.config_path = self.folder / "bootstrap.yaml"
@@ -50,8 +61,17 @@ class Proxy:
         self.admin_port = admin["port_value"] if admin else None
         self.stderr_path = self.folder / "stderr"
         self.stdout_path = self.folder / "stdout"
-        command = [binary, "-c", str(self.config_path), "--concurrency", str(concurrency), "--disable-hot-restart",
-                   "--log-level", "warn", *(arguments or [])]
+        command = [
+            binary,
+            "-c",
+            str(self.config_path),
+            "--concurrency",
+            str(concurrency),
+            "--disable-hot-restart",
+            "--log-level",
+            "warn",
+            *(arguments or []),
+        ]
         self.command = command
 
         def before_exec() -> None:
@@ -60,9 +80,15 @@ class Proxy:
                 preexec()
 
         with open(self.stderr_path, "wb") as err, open(self.stdout_path, "wb") as out:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                            cwd=self.folder, env={**os.environ, **(environment or {})},
-                                            preexec_fn=before_exec)
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                cwd=self.folder,
+                env={**os.environ, **(environment or {})},
+                preexec_fn=before_exec,
+            )
         _running.add(self)
         if ready:
             self.wait_ready(timeout)

@@ -3,6 +3,7 @@
 A behaviour is a function of (exchange): it may read the body, send bytes, wait, close or reset, in any order. Behaviours
 are taken from `script` (a queue, one for each request), else from `by_path`, else `default`; the factories below make
 the usual ones."""
+
 from __future__ import annotations
 
 import collections
@@ -15,9 +16,20 @@ from collections.abc import Callable
 
 from . import http1, ports
 
-STATUS = {200: "OK", 201: "Created", 204: "No Content", 304: "Not Modified", 400: "Bad Request", 404: "Not Found",
-          409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway",
-          503: "Service Unavailable", 504: "Gateway Timeout"}
+STATUS = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    304: "Not Modified",
+    400: "Bad Request",
+    404: "Not Found",
+    409: "Conflict",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
 
 
 class _Done(Exception):
@@ -53,8 +65,14 @@ class _RecordingSocket:
 class Exchange:
     """What a behaviour works with."""
 
-    def __init__(self, server: "Upstream", sock: socket.socket, reader: http1.Reader, request: http1.Request,
-                 connection: Connection):
+    def __init__(
+        self,
+        server: "Upstream",
+        sock: socket.socket,
+        reader: http1.Reader,
+        request: http1.Request,
+        connection: Connection,
+    ):
         self.server, self.sock, self.reader, self.request, self.connection = server, sock, reader, request, connection
         self.body_read = False
 
@@ -106,8 +124,15 @@ Behaviour = Callable[[Exchange], None]
 class Upstream:
     """Listens on `port` (a free one when None) until closed."""
 
-    def __init__(self, name: str = "up", port: int | None = None, *, backlog: int = 1024,
-                 receive_buffer: int | None = None, body_limit: int = 1 << 20):
+    def __init__(
+        self,
+        name: str = "up",
+        port: int | None = None,
+        *,
+        backlog: int = 1024,
+        receive_buffer: int | None = None,
+        body_limit: int = 1 << 20,
+    ):
         self.name = name
         self.port = port or ports.free_port()
         self.body_limit = body_limit
@@ -167,15 +192,20 @@ class Upstream:
     def wait_for(self, condition: Callable[[], bool], timeout: float = 5.0, what: str = "") -> None:
         with self.lock:
             if not self.lock.wait_for(condition, timeout):
-                raise AssertionError(f"upstream {self.name} waited {timeout} s for {what or condition}; "
-                                     f"it saw {[r.start_line for r in self.requests]}")
+                raise AssertionError(
+                    f"upstream {self.name} waited {timeout} s for {what or condition}; "
+                    f"it saw {[r.start_line for r in self.requests]}"
+                )
 
     def wait_requests(self, count: int, timeout: float = 5.0) -> None:
         self.wait_for(lambda: len(self.requests) >= count, timeout, f"{count} requests")
 
     def wait_ended(self, index: int, timeout: float = 5.0) -> str:
-        self.wait_for(lambda: len(self.connections) > index and self.connections[index].ended != "open", timeout,
-                      f"connection {index} to end")
+        self.wait_for(
+            lambda: len(self.connections) > index and self.connections[index].ended != "open",
+            timeout,
+            f"connection {index} to end",
+        )
         return self.connections[index].ended
 
     def forget(self) -> None:
@@ -297,13 +327,23 @@ class Upstream:
 
 # --- the usual behaviours
 
+
 def _lines(headers: list[tuple[str, str]]) -> str:
     return "".join(f"{n}: {v}\r\n" for n, v in headers)
 
 
-def answer(status: int = 200, body: str | bytes = "ok\n", headers: list[tuple[str, str]] | None = None, *,
-           delay: float = 0.0, close: bool = False, early: bool = False, version: str = "HTTP/1.1",
-           length: bool = True, reason: str | None = None) -> Behaviour:
+def answer(
+    status: int = 200,
+    body: str | bytes = "ok\n",
+    headers: list[tuple[str, str]] | None = None,
+    *,
+    delay: float = 0.0,
+    close: bool = False,
+    early: bool = False,
+    version: str = "HTTP/1.1",
+    length: bool = True,
+    reason: str | None = None,
+) -> Behaviour:
     """A normal answer. `early`: before the request's body is read; `close`: then close (without saying so)."""
     data = body.encode() if isinstance(body, str) else body
 
@@ -314,8 +354,10 @@ def answer(status: int = 200, body: str | bytes = "ok\n", headers: list[tuple[st
             x.wait(delay)
         no_body = status in (204, 304) or 100 <= status < 200
         size = f"content-length: {len(data)}\r\n" if length and not no_body else ""
-        head = f"{version} {status} {STATUS.get(status, 'Status') if reason is None else reason}\r\n" \
-               f"{size}{_lines(headers or [])}\r\n"
+        head = (
+            f"{version} {status} {STATUS.get(status, 'Status') if reason is None else reason}\r\n"
+            f"{size}{_lines(headers or [])}\r\n"
+        )
         x.send(head.encode("latin-1") + (b"" if no_body or x.request.method == "HEAD" else data))
         if close:
             x.close()
@@ -323,8 +365,13 @@ def answer(status: int = 200, body: str | bytes = "ok\n", headers: list[tuple[st
     return behave
 
 
-def chunked(*chunks: str, headers: list[tuple[str, str]] | None = None, trailers: list[tuple[str, str]] | None = None,
-            status: int = 200, pause: float = 0.0) -> Behaviour:
+def chunked(
+    *chunks: str,
+    headers: list[tuple[str, str]] | None = None,
+    trailers: list[tuple[str, str]] | None = None,
+    status: int = 200,
+    pause: float = 0.0,
+) -> Behaviour:
     def behave(x: Exchange) -> None:
         x.read_body()
         x.send(f"HTTP/1.1 {status} OK\r\ntransfer-encoding: chunked\r\n{_lines(headers or [])}\r\n")
@@ -405,8 +452,10 @@ def upgrade_echo(protocol: str = "websocket", headers: list[tuple[str, str]] | N
     def behave(x: Exchange) -> None:
         x.body_read = True
         x.request.complete = True
-        x.send(f"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: {protocol}\r\n"
-               f"{_lines(headers or [])}\r\n")
+        x.send(
+            f"HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: {protocol}\r\n"
+            f"{_lines(headers or [])}\r\n"
+        )
         while True:
             if x.reader.buffer:
                 data = bytes(x.reader.buffer)

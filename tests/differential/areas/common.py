@@ -1,4 +1,5 @@
 """What the areas share."""
+
 from __future__ import annotations
 
 from tests.support import bootstrap as b
