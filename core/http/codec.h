@@ -82,6 +82,8 @@ class ServerCodecEvents {
   virtual void on_stream_done(ServerStream& stream) = 0;
   // Nothing more will be read or written: flush, then close gently.
   virtual void on_codec_close() = 0;
+  // A tunnel was accepted: feed again, on a later turn, what feed did not take before, even if that is nothing.
+  virtual void on_input_wanted() {}
 
  protected:
   ~ServerCodecEvents() = default;
@@ -137,8 +139,11 @@ class ClientStream {
 
 class ClientCodecEvents {
  public:
-  // The exchange on this stream is over and its sink forgotten. `reusable`: the connection may take another.
+  // The exchange on this stream is over and its sink forgotten. `reusable`: the connection may take another. Also
+  // (never reusable) when bytes come that no request asked for.
   virtual void on_client_stream_done(bool reusable) = 0;
+  // A tunnel's sending side is over: flush, then shut it down. False: cannot, so the whole tunnel ends.
+  virtual bool on_half_close() { return false; }
 
  protected:
   ~ClientCodecEvents() = default;
