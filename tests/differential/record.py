@@ -24,8 +24,7 @@ def _lines(case: engine.Case, seen: dict):
         ]
     yield f"  -- {seen['end']}" + (f" extra {seen['extra'][:300]!r}" if "extra" in seen else "")
     for r in seen["upstream"]:
-        drop = ("x-request-id", "x-forwarded-proto")
-        headers = "; ".join(f"{n}: {v}" for n, v in r["headers"] if n not in drop)
+        headers = "; ".join(f"{n}: {v}" for n, v in r["headers"])
         more = f" trailers={r['trailers']!r}" if r["trailers"] else ""
         yield f"  -> {r['to']}: {r['line']} {'' if r['complete'] else 'CUT '}[{headers}] {r['body'][:200]!r}{more}"[
             :600

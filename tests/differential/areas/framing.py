@@ -6,25 +6,33 @@ from tests.differential.engine import HALF_CLOSE, AwaitUpstream, Case, Read
 from tests.differential.areas.common import H, any_host, b, direct, get, manager
 
 UPSTREAMS = ["a"]
-LISTENERS = ["main", "ten", "few"]
+LISTENERS = ["main", "ten", "few", "trailers"]
 
 
 def build(p):
     routes = lambda: any_host(direct({"path": "/direct"}, "direct\n"), b.route("/a", "a"), b.route("/dead", "dead"))  # noqa: E731
+    trailers = {"enable_trailers": True}
+    upstream_trailers = {
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http_protocol_options": trailers},
+        }
+    }
+    managers = {
+        "main": manager(routes(), upgrade_configs=[{"upgrade_type": "websocket"}]),
+        "ten": manager(
+            routes(), http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "ten.test"}
+        ),
+        "few": manager(routes(), common_http_protocol_options={"max_requests_per_connection": 2}),
+        "trailers": manager(any_host(b.route("/a", "trailers")), http_protocol_options=trailers),
+    }
     return b.bootstrap(
+        [b.listener(p.listener[name], m) for name, m in managers.items()],
         [
-            b.listener(p.listener["main"], manager(routes(), upgrade_configs=[{"upgrade_type": "websocket"}])),
-            b.listener(
-                p.listener["ten"],
-                manager(
-                    routes(), http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "ten.test"}
-                ),
-            ),
-            b.listener(
-                p.listener["few"], manager(routes(), common_http_protocol_options={"max_requests_per_connection": 2})
-            ),
+            b.cluster("a", p.upstream["a"]),
+            b.cluster("dead", p.dead),
+            b.cluster("trailers", p.upstream["a"], typed_extension_protocol_options=upstream_trailers),
         ],
-        [b.cluster("a", p.upstream["a"]), b.cluster("dead", p.dead)],
         p.admin,
     )
 
@@ -71,6 +79,17 @@ CASES = [
     ),
     Case("framing.chunked_in_pieces", [chunked("5\r"), 0.02, "\nhel", 0.02, "lo\r", 0.02, "\n0\r\n", 0.02, "\r\n"]),
     Case("framing.big_body", get("/a", method="POST", body="z" * 300_000)),
+    Case("framing.trailers.request", chunked("5\r\nhello\r\n0\r\nX-T: 1\r\nX-U: 2\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.request_none", chunked("5\r\nhello\r\n0\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.request_repeated", chunked("0\r\nX-T: 1\r\nX-T: 2\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.request_length", chunked("0\r\nContent-Length: 5\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.request_host", chunked("0\r\nHost: other.test\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.request_bad", chunked("0\r\nX : 1\r\n\r\n"), to="trailers"),
+    Case("framing.trailers.answer", get("/a"), [u.chunked("abc", trailers=[("x-t", "1")])], to="trailers"),
+    Case("framing.trailers.answer_only", get("/a"), [u.chunked(trailers=[("x-t", "1"), ("x-u", "2")])], to="trailers"),
+    Case(
+        "framing.trailers.answer_to_head", get("/a", method="HEAD"), [u.chunked(trailers=[("x-t", "1")])], to="trailers"
+    ),
     # responses
     Case("framing.answer.chunked", get("/a"), [u.chunked("abc", "def")]),
     Case("framing.answer.chunked_empty", get("/a"), [u.chunked()]),
