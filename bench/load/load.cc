@@ -8,8 +8,7 @@
 #include <deque>
 #include <memory>
 
-#include "bench/load/histogram.h"
-#include "bench/load/process_watch.h"
+#include "bench/load/load_report.h"
 #include "bench/load/tools.h"
 
 namespace remora::bench {
@@ -312,38 +311,16 @@ class Load {
     service_.record(now - connection.began);
   }
 
-  // ---- the report ----
-  static void print_latency(const char* name, const Histogram& histogram) {
-    std::printf("\"%s\":{\"mean\":%.2f", name, histogram.mean() / 1e3);
-    const std::pair<const char*, double> wanted[] = {{"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}};
-    for (const auto& [label, percent] : wanted) {
-      std::printf(",\"%s\":%.2f", label, histogram.percentile(percent) / 1e3);
-    }
-    std::printf(",\"max\":%.2f,\"curve\":[", histogram.percentile(100) / 1e3);
-    const char* comma = "";
-    for (const double percent :
-         {0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.5, 99.8, 99.9, 99.95, 99.99, 100.0}) {
-      std::printf("%s[%g,%.2f]", comma, percent, histogram.percentile(percent) / 1e3);
-      comma = ",";
-    }
-    std::printf("]},");
-  }
-
   void print() const {
-    const double seconds = static_cast<double>(window_end_ - window_start_) / 1e9;
-    std::printf("{\"requests\":%llu,\"seconds\":%.6f,\"rps\":%.1f,", static_cast<unsigned long long>(completed_),
-                seconds, static_cast<double>(completed_) / seconds);
-    std::printf("\"errors\":%llu,\"non_2xx\":%llu,\"stuck\":%d,",
-                static_cast<unsigned long long>(read_errors_ + connect_errors_ + non_2xx_),
-                static_cast<unsigned long long>(non_2xx_), stuck_);
-    print_latency("latency_us", latency_);
-    print_latency("service_us", service_);
-    std::printf("\"watch\":{\"cpu_ns\":%llu,\"wait_ns\":%llu,\"slices\":%llu,",
-                static_cast<unsigned long long>(cpu_.cpu_ns), static_cast<unsigned long long>(cpu_.wait_ns),
-                static_cast<unsigned long long>(cpu_.slices));
-    std::printf("\"rss_kb\":%llu,\"pss_kb\":%llu,\"private_kb\":%llu}}\n",
-                static_cast<unsigned long long>(memory_.rss_kb), static_cast<unsigned long long>(memory_.pss_kb),
-                static_cast<unsigned long long>(memory_.private_kb));
+    LoadReport report;
+    report.requests = completed_;
+    report.errors = read_errors_ + connect_errors_ + non_2xx_;
+    report.non_2xx = non_2xx_;
+    report.stuck = stuck_;
+    report.seconds = static_cast<double>(window_end_ - window_start_) / 1e9;
+    report.cpu = cpu_;
+    report.memory = memory_;
+    print_report(report, latency_, service_);
   }
 
   const Options options_;
