@@ -47,19 +47,54 @@ std::string_view make_traceparent(std::string_view trace_id, std::string_view sp
   return {text, kTraceParentSize};
 }
 
-// The header of that id, if there is one and only one.
-http::Header* only(http::HeaderList& headers, HeaderId id) {
-  http::Header* found = nullptr;
-  for (http::Header& header : headers.all()) {
-    if (header.id == id) {
-      if (found != nullptr) {
-        return nullptr;
+bool is_b3_multi(HeaderId id) {
+  return id == HeaderId::x_b3_traceid || id == HeaderId::x_b3_spanid || id == HeaderId::x_b3_parentspanid ||
+         id == HeaderId::x_b3_sampled || id == HeaderId::x_b3_flags;
+}
+
+// Which trace headers a request has, found in one pass: most have one kind or none.
+struct Found {
+  http::Header* traceparent = nullptr;
+  http::Header* b3 = nullptr;
+  http::Header* b3_trace_id = nullptr;
+  http::Header* b3_span_id = nullptr;
+  bool w3c = false;  // traceparent or tracestate
+  bool b3_multi = false;
+  bool twice = false;  // some header that may be there once
+
+  explicit Found(http::HeaderList& headers) {
+    for (http::Header& header : headers.all()) {
+      switch (header.id) {
+        case HeaderId::traceparent:
+          w3c = true;
+          take(traceparent, header);
+          break;
+        case HeaderId::tracestate:
+          w3c = true;
+          break;
+        case HeaderId::b3:
+          take(b3, header);
+          break;
+        case HeaderId::x_b3_traceid:
+          b3_multi = true;
+          take(b3_trace_id, header);
+          break;
+        case HeaderId::x_b3_spanid:
+          b3_multi = true;
+          take(b3_span_id, header);
+          break;
+        default:
+          b3_multi = b3_multi || is_b3_multi(header.id);
       }
-      found = &header;
     }
   }
-  return found;
-}
+
+ private:
+  void take(http::Header*& slot, http::Header& header) {
+    twice = twice || slot != nullptr;
+    slot = &header;
+  }
+};
 
 // What is known of the trace while its headers are looked at.
 struct Continuation {
@@ -82,15 +117,14 @@ struct Continuation {
   }
 };
 
-bool continue_w3c(http::HeaderList& headers, Continuation& trace) {
-  http::Header* header = only(headers, HeaderId::traceparent);
-  const auto parsed = header == nullptr ? std::nullopt : parse_traceparent(header->value);
-  if (!parsed) {  // absent, twice, or malformed: then tracestate belongs to nothing
+bool continue_w3c(http::HeaderList& headers, const Found& found, Continuation& trace) {
+  const auto parsed = found.traceparent == nullptr ? std::nullopt : parse_traceparent(found.traceparent->value);
+  if (!parsed) {  // absent or malformed: then tracestate belongs to nothing
     headers.remove_if(
         [](const http::Header& h) { return h.id == HeaderId::traceparent || h.id == HeaderId::tracestate; });
     return false;
   }
-  header->value = make_traceparent(parsed->trace_id, trace.span(), parsed->flags, headers.arena());
+  found.traceparent->value = make_traceparent(parsed->trace_id, trace.span(), parsed->flags, headers.arena());
   trace.continued(parsed->trace_id);
   return true;
 }
@@ -105,12 +139,8 @@ std::string_view make_b3(std::string_view trace_id, std::string_view span_id, st
                            : arena.concat(trace_id, "-", span_id, "-", decision, "-", parent_id);
 }
 
-bool continue_b3(http::HeaderList& headers, Continuation& trace) {
-  if (headers.find(HeaderId::b3) == nullptr) {
-    return false;
-  }
-  http::Header* header = only(headers, HeaderId::b3);
-  const auto parsed = header == nullptr ? std::nullopt : parse_b3(header->value);
+bool continue_b3(http::HeaderList& headers, const Found& found, Continuation& trace) {
+  const auto parsed = parse_b3(found.b3->value);
   if (!parsed) {
     headers.remove(HeaderId::b3);
     return false;
@@ -119,35 +149,21 @@ bool continue_b3(http::HeaderList& headers, Continuation& trace) {
     trace.sampled = parsed->sampled;
     return false;
   }
-  header->value = make_b3(parsed->trace_id, trace.span(), parsed->span_id, parsed->sampled, headers.arena());
+  found.b3->value = make_b3(parsed->trace_id, trace.span(), parsed->span_id, parsed->sampled, headers.arena());
   trace.continued(parsed->trace_id);
   return true;
 }
 
-bool is_b3_multi(HeaderId id) {
-  return id == HeaderId::x_b3_traceid || id == HeaderId::x_b3_spanid || id == HeaderId::x_b3_parentspanid ||
-         id == HeaderId::x_b3_sampled || id == HeaderId::x_b3_flags;
-}
-
-bool continue_b3_multi(http::HeaderList& headers, Continuation& trace) {
-  bool any = false;
-  for (const http::Header& header : headers.all()) {
-    any = any || is_b3_multi(header.id);
-  }
-  if (!any) {
-    return false;
-  }
-  http::Header* trace_header = only(headers, HeaderId::x_b3_traceid);
-  http::Header* span_header = only(headers, HeaderId::x_b3_spanid);
-  const std::string_view sampled = headers.value(HeaderId::x_b3_sampled);
-  if (trace_header != nullptr && span_header != nullptr && is_b3_trace_id(trace_header->value) &&
-      span_header->value.size() == 16 && is_id(span_header->value)) {
-    const std::string_view parent = span_header->value;
-    span_header->value = trace.span();
-    trace.continued(trace_header->value);
+bool continue_b3_multi(http::HeaderList& headers, const Found& found, Continuation& trace) {
+  if (found.b3_trace_id != nullptr && found.b3_span_id != nullptr && is_b3_trace_id(found.b3_trace_id->value) &&
+      found.b3_span_id->value.size() == 16 && is_id(found.b3_span_id->value)) {
+    const std::string_view parent = found.b3_span_id->value;
+    found.b3_span_id->value = trace.span();
+    trace.continued(found.b3_trace_id->value);
     headers.set(HeaderId::x_b3_parentspanid, parent);
     return true;
   }
+  const std::string_view sampled = headers.value(HeaderId::x_b3_sampled);
   if (headers.value(HeaderId::x_b3_flags) == "1") {
     trace.sampled = 'd';
   } else if (sampled == "0" || sampled == "1" || sampled == "true" || sampled == "false") {
@@ -155,6 +171,40 @@ bool continue_b3_multi(http::HeaderList& headers, Continuation& trace) {
   }
   headers.remove_if([](const http::Header& h) { return is_b3_multi(h.id); });
   return false;
+}
+
+// A header that is there twice says two things: none of the traces it might mean is continued.
+void drop_all(http::HeaderList& headers) {
+  headers.remove_if([](const http::Header& h) {
+    return h.id == HeaderId::traceparent || h.id == HeaderId::tracestate || h.id == HeaderId::b3 || is_b3_multi(h.id);
+  });
+}
+
+bool continue_all(http::HeaderList& headers, Continuation& trace) {
+  Found found(headers);
+  if (found.twice) {
+    drop_all(headers);
+    return false;
+  }
+  // What is removed moves what stands behind it, so look again after a removal.
+  bool continued = false;
+  if (found.w3c) {
+    continued = continue_w3c(headers, found, trace);
+    if (!continued) {
+      found = Found(headers);
+    }
+  }
+  if (found.b3 != nullptr) {
+    if (continue_b3(headers, found, trace)) {
+      continued = true;
+    } else {
+      found = Found(headers);
+    }
+  }
+  if (found.b3_multi) {
+    continued = continue_b3_multi(headers, found, trace) || continued;
+  }
+  return continued;
 }
 
 bool chance(double percent, Random& random) {
@@ -172,10 +222,12 @@ void begin(http::HeaderList& headers, const model::Tracing& tracing, Continuatio
   const bool sampled = trace.sampled != 0 ? trace.sampled != '0' : decide(headers, tracing, trace.random);
   Arena& arena = headers.arena();
   const std::string_view trace_id = new_trace_id(trace.random, arena);
-  headers.remove(HeaderId::b3);  // a decision without ids has been taken up
+  if (trace.sampled != 0) {
+    headers.remove(HeaderId::b3);  // a decision without ids has been taken up
+  }
   switch (tracing.begin) {
     case model::Tracing::Begin::w3c:
-      headers.set(HeaderId::traceparent, make_traceparent(trace_id, trace.span(), sampled ? kSampled : 0, arena));
+      headers.add(HeaderId::traceparent, make_traceparent(trace_id, trace.span(), sampled ? kSampled : 0, arena));
       break;
     case model::Tracing::Begin::b3:
       headers.set(HeaderId::b3,
@@ -264,10 +316,7 @@ void continue_or_begin_trace(http::RequestHead& head, const model::Tracing* trac
     return;
   }
   Continuation trace{random, headers.arena(), {}, {}, 0};
-  bool found = continue_w3c(headers, trace);
-  found = continue_b3(headers, trace) || found;
-  found = continue_b3_multi(headers, trace) || found;
-  if (!found) {
+  if (!continue_all(headers, trace)) {
     begin(headers, *tracing, trace);
   }
   info.trace_id = trace.trace_id;
