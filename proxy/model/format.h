@@ -70,6 +70,8 @@ class Format {
  public:
   // Errors say which operator at which offset is wrong, and the nearest known one.
   static Result<Format> parse(std::string_view text);
+  // The names of all operators, sorted: for help and documentation.
+  static std::vector<std::string_view> operators();
 
   const std::vector<FormatPart>& parts() const { return parts_; }
   const std::string& source() const { return source_; }

@@ -23,6 +23,8 @@ class Regex {
   bool full_match(std::string_view text) const;
   // Envoy's regex_rewrite: every match in `text` replaced, \1 ... \9 in `substitution`.
   std::string replace_all(std::string_view text, const std::string& substitution) const;
+  // Whether `substitution` names only groups that the pattern has.
+  Result<void> check_substitution(const std::string& substitution) const;
   const std::string& pattern() const { return pattern_; }
 
  private:

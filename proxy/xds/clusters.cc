@@ -1,0 +1,299 @@
+#include <fmt/format.h>
+
+#include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "proxy/xds/readers.h"
+
+namespace remora::xds {
+namespace {
+
+namespace cluster_v3 = envoy::config::cluster::v3;
+namespace endpoint_v3 = envoy::config::endpoint::v3;
+using UpstreamOptions = envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
+constexpr const char* kUpstreamOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+
+model::Endpoint::Health health_of(core_v3::HealthStatus status) {
+  using Health = model::Endpoint::Health;
+  switch (status) {
+    case core_v3::HEALTHY:
+      return Health::healthy;
+    case core_v3::UNHEALTHY:
+      return Health::unhealthy;
+    case core_v3::DRAINING:
+      return Health::draining;
+    case core_v3::TIMEOUT:
+      return Health::timeout;
+    case core_v3::DEGRADED:
+      return Health::degraded;
+    default:
+      return Health::unknown;
+  }
+}
+
+// Names would need a resolver, which comes later; addresses serve in clusters of every kind.
+Address endpoint_address(const Scope& scope, const core_v3::Address& message, cluster_v3::Cluster::DiscoveryType type) {
+  if (message.has_socket_address() && type != cluster_v3::Cluster::STATIC &&
+      !Address::parse(message.socket_address().address(), 0)) {
+    const Scope at = scope.field("socket_address");
+    at.error("address", fmt::format("'{}' is a name: resolving names is Envoy's, but not supported by this version of "
+                                    "Remora, which takes IP addresses here",
+                                    message.socket_address().address()));
+    return {};
+  }
+  const Address result = read_address(scope, message);
+  if (result.is_ip() && result.port() == 0) {
+    const Scope at = scope.field("socket_address");
+    at.error("port_value", "a port is required");
+  }
+  return result;
+}
+
+void read_endpoints(const Scope& scope, const endpoint_v3::ClusterLoadAssignment& message,
+                    cluster_v3::Cluster::DiscoveryType type, model::Cluster& cluster) {
+  require(scope, "cluster_name", message.cluster_name());
+  if (message.policy().has_overprovisioning_factor()) {
+    cluster.overprovisioning_factor = message.policy().overprovisioning_factor().value();
+    if (cluster.overprovisioning_factor == 0) {
+      const Scope policy = scope.field("policy");
+      policy.error("overprovisioning_factor", "must be greater than 0");
+    }
+  }
+  const Scope groups = scope.field("endpoints");
+  for (int i = 0; i < message.endpoints_size(); ++i) {
+    const endpoint_v3::LocalityLbEndpoints& group = message.endpoints(i);
+    const Scope group_scope = groups.item(static_cast<std::size_t>(i));
+    check_range(group_scope.field("priority"), group.priority(), 0, 128);
+    const Scope list = group_scope.field("lb_endpoints");
+    for (int j = 0; j < group.lb_endpoints_size(); ++j) {
+      const endpoint_v3::LbEndpoint& from = group.lb_endpoints(j);
+      const Scope at = list.item(static_cast<std::size_t>(j));
+      const Scope endpoint = at.field("endpoint");
+      if (!from.endpoint().has_address()) {
+        endpoint.error("address", "is required");
+        continue;
+      }
+      model::Endpoint& to = cluster.endpoints.emplace_back();
+      to.address = endpoint_address(endpoint.field("address"), from.endpoint().address(), type);
+      to.hostname = from.endpoint().hostname();
+      to.priority = group.priority();
+      to.health = health_of(from.health_status());
+      if (from.has_load_balancing_weight()) {
+        to.weight = from.load_balancing_weight().value();
+        if (to.weight == 0) {
+          at.error("load_balancing_weight", "must be at least 1");
+        }
+      }
+    }
+  }
+  if (type == cluster_v3::Cluster::LOGICAL_DNS && cluster.endpoints.size() != 1) {
+    groups.error(fmt::format("a LOGICAL_DNS cluster has one endpoint, not {}", cluster.endpoints.size()));
+  }
+}
+
+void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {
+  switch (message.lb_policy()) {
+    case cluster_v3::Cluster::LEAST_REQUEST:
+      cluster.lb_policy = model::LbPolicy::least_request;
+      break;
+    case cluster_v3::Cluster::RANDOM:
+      cluster.lb_policy = model::LbPolicy::random;
+      break;
+    default:
+      cluster.lb_policy = model::LbPolicy::round_robin;
+  }
+  if (message.has_least_request_lb_config()) {
+    const Scope at = scope.field("least_request_lb_config");
+    if (message.lb_policy() != cluster_v3::Cluster::LEAST_REQUEST) {
+      at.error("is for lb_policy LEAST_REQUEST");
+    }
+    if (message.least_request_lb_config().has_choice_count()) {
+      cluster.least_request_choice_count = message.least_request_lb_config().choice_count().value();
+      if (cluster.least_request_choice_count < 2) {
+        at.error("choice_count", "must be at least 2");
+      }
+    }
+  }
+  if (message.common_lb_config().has_healthy_panic_threshold()) {
+    const double threshold = message.common_lb_config().healthy_panic_threshold().value();
+    const Scope at = scope.field("common_lb_config");
+    check_range(at.field("healthy_panic_threshold"), threshold, 0, 100);
+    cluster.panic_threshold_percent = static_cast<std::uint32_t>(std::min(std::max(threshold, 0.0), 100.0));
+  }
+}
+
+void read_common(const Scope& scope, const core_v3::HttpProtocolOptions& message, model::Cluster& cluster) {
+  if (message.has_idle_timeout()) {
+    cluster.idle_timeout = read_duration(scope.field("idle_timeout"), message.idle_timeout());
+  }
+  if (message.has_max_connection_duration()) {
+    cluster.max_connection_duration =
+        read_duration(scope.field("max_connection_duration"), message.max_connection_duration());
+  }
+  if (message.has_max_headers_count()) {
+    cluster.max_response_headers_count = message.max_headers_count().value();
+    check_range(scope.field("max_headers_count"), cluster.max_response_headers_count, 1, 4'294'967'295.0);
+  }
+  if (message.has_max_response_headers_kb()) {
+    cluster.max_response_headers_kb = message.max_response_headers_kb().value();
+    check_range(scope.field("max_response_headers_kb"), cluster.max_response_headers_kb, 1, 8192);
+  }
+  if (message.has_max_requests_per_connection()) {
+    cluster.max_requests_per_connection = message.max_requests_per_connection().value();
+  }
+  if (message.headers_with_underscores_action() != core_v3::HttpProtocolOptions::ALLOW) {
+    scope.error("headers_with_underscores_action", "is of listeners");
+  }
+}
+
+void read_extensions(const Scope& list, const cluster_v3::Cluster& message, model::Cluster& cluster) {
+  for (const auto& [name, any] : message.typed_extension_protocol_options()) {
+    const Scope at = list.field(name);
+    UpstreamOptions options;
+    if (name != kUpstreamOptions || !unpack_any(any, options)) {
+      at.error(fmt::format("only {} is supported here", kUpstreamOptions));
+      continue;
+    }
+    if (options.upstream_protocol_options_case() == UpstreamOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET) {
+      at.error("one of explicit_http_config, use_downstream_protocol_config is required");
+    } else if (options.has_explicit_http_config() && !options.explicit_http_config().has_http_protocol_options()) {
+      const Scope explicit_config = at.field("explicit_http_config");
+      explicit_config.error("http_protocol_options", "is required");
+    }
+    read_common(at.field("common_http_protocol_options"), options.common_http_protocol_options(), cluster);
+  }
+}
+
+void read_thresholds(const Scope& scope, const cluster_v3::CircuitBreakers& message, model::Thresholds& to) {
+  const Scope list = scope.field("thresholds");
+  if (message.thresholds_size() > 1) {
+    list.error("one entry is supported by this version of Remora, of priority DEFAULT");
+  }
+  if (message.thresholds_size() == 0) {
+    return;
+  }
+  const auto& from = message.thresholds(0);
+  const Scope at = list.item(0);
+  const auto set = [](bool has, const pb::UInt32Value& value, std::uint32_t& target) {
+    if (has) {
+      target = value.value();
+    }
+  };
+  set(from.has_max_connections(), from.max_connections(), to.max_connections);
+  set(from.has_max_pending_requests(), from.max_pending_requests(), to.max_pending_requests);
+  set(from.has_max_requests(), from.max_requests(), to.max_requests);
+  set(from.has_max_retries(), from.max_retries(), to.max_retries);
+  to.use_max_retries = from.has_max_retries() && !from.has_retry_budget();
+  const auto& budget = from.retry_budget();
+  set(budget.has_min_retry_concurrency(), budget.min_retry_concurrency(), to.min_retry_concurrency);
+  if (budget.has_budget_percent()) {
+    to.retry_budget_percent = budget.budget_percent().value();
+    const Scope budget_scope = at.field("retry_budget");
+    check_range(budget_scope.field("budget_percent"), to.retry_budget_percent, 0, 100);
+  }
+}
+
+void read_outlier(const Scope& scope, const cluster_v3::OutlierDetection& message, model::OutlierDetection& to) {
+  to.enabled = true;
+  const auto count = [](bool has, const pb::UInt32Value& value, std::uint32_t& target) {
+    if (has) {
+      target = value.value();
+    }
+  };
+  const auto percent = [&](bool has, std::string_view name, const pb::UInt32Value& value, std::uint32_t& target) {
+    if (has) {
+      target = value.value();
+      check_range(scope.field(name), target, 0, 100);
+    }
+  };
+  const auto time = [&](bool has, std::string_view name, const pb::Duration& value, Milliseconds& target) {
+    if (has) {
+      target = read_duration(scope.field(name), value, Sign::positive);
+    }
+  };
+  count(message.has_consecutive_5xx(), message.consecutive_5xx(), to.consecutive_5xx);
+  count(message.has_consecutive_gateway_failure(), message.consecutive_gateway_failure(),
+        to.consecutive_gateway_failure);
+  count(message.has_consecutive_local_origin_failure(), message.consecutive_local_origin_failure(),
+        to.consecutive_local_origin_failure);
+  percent(message.has_enforcing_consecutive_5xx(), "enforcing_consecutive_5xx", message.enforcing_consecutive_5xx(),
+          to.enforcing_consecutive_5xx);
+  percent(message.has_enforcing_consecutive_gateway_failure(), "enforcing_consecutive_gateway_failure",
+          message.enforcing_consecutive_gateway_failure(), to.enforcing_consecutive_gateway_failure);
+  percent(message.has_enforcing_consecutive_local_origin_failure(), "enforcing_consecutive_local_origin_failure",
+          message.enforcing_consecutive_local_origin_failure(), to.enforcing_consecutive_local_origin_failure);
+  percent(message.has_max_ejection_percent(), "max_ejection_percent", message.max_ejection_percent(),
+          to.max_ejection_percent);
+  to.split_external_local_origin_errors = message.split_external_local_origin_errors();
+  time(message.has_interval(), "interval", message.interval(), to.interval);
+  time(message.has_base_ejection_time(), "base_ejection_time", message.base_ejection_time(), to.base_ejection_time);
+  to.max_ejection_time = std::max(to.max_ejection_time, to.base_ejection_time);
+  time(message.has_max_ejection_time(), "max_ejection_time", message.max_ejection_time(), to.max_ejection_time);
+  if (to.max_ejection_time < to.base_ejection_time) {
+    scope.error("max_ejection_time", "must not be shorter than base_ejection_time");
+  }
+  if (message.has_max_ejection_time_jitter()) {
+    to.max_ejection_time_jitter =
+        read_duration(scope.field("max_ejection_time_jitter"), message.max_ejection_time_jitter());
+  }
+  const char* const kOnlyOff = "only 0 is supported by this version of Remora, which ejects on consecutive failures";
+  if (message.enforcing_success_rate().value() != 0) {
+    scope.error("enforcing_success_rate", kOnlyOff);
+  }
+  if (message.enforcing_local_origin_success_rate().value() != 0) {
+    scope.error("enforcing_local_origin_success_rate", kOnlyOff);
+  }
+}
+
+void read_connection(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {
+  if (message.has_connect_timeout()) {
+    cluster.connect_timeout = read_duration(scope.field("connect_timeout"), message.connect_timeout(), Sign::positive);
+  }
+  if (message.has_per_connection_buffer_limit_bytes()) {
+    cluster.per_connection_buffer_limit_bytes = message.per_connection_buffer_limit_bytes().value();
+  }
+  if (message.has_max_requests_per_connection()) {
+    cluster.max_requests_per_connection = message.max_requests_per_connection().value();
+  }
+  if (message.upstream_connection_options().has_tcp_keepalive()) {
+    const auto& keepalive = message.upstream_connection_options().tcp_keepalive();
+    cluster.tcp_keepalive = {keepalive.keepalive_probes().value(), keepalive.keepalive_time().value(),
+                             keepalive.keepalive_interval().value()};
+  }
+  if (message.has_upstream_bind_config()) {
+    const Scope at = scope.field("upstream_bind_config");
+    if (message.upstream_bind_config().has_source_address()) {
+      const core_v3::SocketAddress& source = message.upstream_bind_config().source_address();
+      Result<Address> parsed = Address::parse(source.address(), static_cast<std::uint16_t>(source.port_value()));
+      const Scope source_scope = at.field("source_address");
+      check_range(source_scope.field("port_value"), source.port_value(), 0, 65535);
+      if (parsed) {
+        cluster.source_address = *parsed;
+      } else {
+        source_scope.error("address", parsed.error().message);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const cluster_v3::Cluster& message) {
+  auto result = std::make_shared<model::Cluster>();
+  require(scope, "name", message.name());
+  result->name = message.name();
+  result->alt_stat_name = message.alt_stat_name().empty() ? message.name() : message.alt_stat_name();
+  read_connection(scope, message, *result);
+  read_balancing(scope, message, *result);
+  if (message.has_load_assignment()) {
+    read_endpoints(scope.field("load_assignment"), message.load_assignment(), message.type(), *result);
+  }
+  read_common(scope.field("common_http_protocol_options"), message.common_http_protocol_options(), *result);
+  read_extensions(scope.field("typed_extension_protocol_options"), message, *result);
+  read_thresholds(scope.field("circuit_breakers"), message.circuit_breakers(), result->thresholds);
+  if (message.has_outlier_detection()) {
+    read_outlier(scope.field("outlier_detection"), message.outlier_detection(), result->outlier);
+  }
+  result->breaker = read_breaker(scope.field("metadata"), message.metadata());
+  return result;
+}
+
+}  // namespace remora::xds
