@@ -24,15 +24,17 @@ class AllocationScope {
   AllocationScope& operator=(const AllocationScope&) = delete;
   ~AllocationScope() {
     const auto count = static_cast<double>(allocations() - before_);
-    const double each = count / static_cast<double>(state_.iterations());
+    // A fixed handful (Google Benchmark's own) is no allocation an iteration.
+    const double each = count <= kHandful ? 0 : count / static_cast<double>(state_.iterations());
     state_.counters["allocs"] = each;
-    // A fixed handful (the benchmark's own timers) is no allocation an iteration.
-    if (promise_ == Promise::no_allocations && count > 8 && each > 1e-4) {
+    if (promise_ == Promise::no_allocations && each > 1e-4) {
       report_broken_promise(each);
     }
   }
 
  private:
+  static constexpr double kHandful = 8;
+
   benchmark::State& state_;
   Promise promise_;
   std::uint64_t before_;
