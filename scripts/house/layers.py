@@ -30,11 +30,12 @@ LAYERS = {
     "proxy/exchange": ["proxy/upstream", "proxy/routing", "proxy/filters"],
     "proxy/listener": ["proxy/exchange", "proxy/tcp"],
     "proxy/admin": ["proxy/upstream"],
-    # the composition roots, one line a file
+    # files right in proxy/: `*` for all that have no line of their own, then the composition roots
+    "proxy/*": ["proxy/listener", "proxy/admin", "proxy/sources", "proxy/xds"],
+    "proxy/worker": ["proxy/listener", "proxy/inbound", "proxy/outbound"],
     "proxy/inbound": ["proxy/listener"],
     "proxy/outbound": ["proxy/listener"],
-    "proxy/worker": ["proxy/listener", "proxy/inbound", "proxy/outbound", "proxy/admin"],
-    "proxy/sidecar": ["proxy/worker", "proxy/sources", "proxy/xds", "proxy/admin"],
+    "proxy/sidecar": ["proxy/worker", "proxy/*"],
     "proxy/main": ["proxy/sidecar"],
 }
 
@@ -87,11 +88,12 @@ def closure(table):
 
 
 def layer_of(path, table):
-    """The table's line for a file: its own, if it has one, or the longest folder that has one."""
+    """The table's line for a file: its own, or that of its folder's files, or the longest folder that has one."""
     stem = re.sub(r"\.(h|cc)$", "", path)
-    if stem in table:
-        return stem
     parts = path.split("/")[:-1]
+    for name in (stem, "/".join([*parts, "*"])):
+        if name in table:
+            return name
     while parts:
         if "/".join(parts) in table:
             return "/".join(parts)

@@ -36,6 +36,9 @@ def test_filters_may_read_the_request_info():
 def test_composition_roots_have_lines_of_their_own():
     assert problems("proxy/main.cc", '#include "proxy/sidecar.h"\n') == []
     assert problems("proxy/worker.cc", '#include "proxy/sidecar.h"\n')
+    assert problems("proxy/options.cc", '#include "proxy/options.h"\n#include "proxy/admin/facts.h"\n') == []
+    assert problems("proxy/options.cc", '#include "proxy/sidecar.h"\n')
+    assert problems("proxy/admin/server.cc", '#include "proxy/options.h"\n')
 
 
 def test_a_folder_without_a_line_is_an_error():
