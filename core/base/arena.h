@@ -74,6 +74,12 @@ class Arena {
   Arena& operator=(const Arena&) = delete;
   ~Arena() { clear(); }
 
+  // Memory to use up before the first block: what is left of a block that somebody else owns.
+  void lend(void* begin, void* end) {
+    cursor_ = reinterpret_cast<std::uintptr_t>(begin);
+    end_ = reinterpret_cast<std::uintptr_t>(end);
+  }
+
   void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) {
     std::uintptr_t at = (cursor_ + alignment - 1) & ~(alignment - 1);
     if (at + size > end_) {

@@ -93,6 +93,16 @@ class OutputQueue {
     }
   }
 
+  // visit(std::string_view) for all that is queued, in order.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (Block* block = first_; block != nullptr; block = block->next) {
+      if (block->end > block->begin) {
+        visit(std::string_view(block->data() + block->begin, block->end - block->begin));
+      }
+    }
+  }
+
   void clear() {
     while (first_ != nullptr) {
       Block* block = first_;

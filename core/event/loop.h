@@ -122,6 +122,8 @@ class Loop {
 
   void at_turn_end(Task& task) { turn_end_.add(task); }
   void next_turn(Task& task) { next_turn_.add(task); }
+  // After all flushes of the turn: for accounts of what it did.
+  void at_turn_over(Task& task) { turn_over_.add(task); }
 
   // Destroys at the end of the turn. The caller returns at once.
   void retire(std::unique_ptr<Retirable> object) {
@@ -145,6 +147,10 @@ class Loop {
     next_turn_.move_to(due);
     due.run_all();
     turn_end_.run_all();
+    while (!turn_over_.empty()) {
+      turn_over_.run_all();
+      turn_end_.run_all();
+    }
     destroy_retired();
   }
 
@@ -162,6 +168,7 @@ class Loop {
   TimerQueue timers_;
   TaskList turn_end_;
   TaskList next_turn_;
+  TaskList turn_over_;
   Retirable* retired_ = nullptr;
 };
 

@@ -188,6 +188,13 @@ void Http1Server::on_bad_head(const ProtocolError& error) {
   events_.on_bad_head(*this, error);
 }
 
+void Http1Server::reject_head(const ProtocolError& error) {
+  if (input_ == Input::head) {
+    on_bad_head(error);
+    settle();
+  }
+}
+
 void Http1Server::on_bad_body(const ProtocolError& error) {
   input_ = Input::failed;
   close_after_ = true;

@@ -36,6 +36,8 @@ class Http1Server final : public ServerCodec, private ServerStream, private Http
   void drain() override;
   bool idle() const override { return input_ == Input::idle; }
   bool in_head() const override { return input_ == Input::head; }
+  // Gives up a head that has begun and does not end: on_bad_head follows. Nothing happens when there is none.
+  void reject_head(const ProtocolError& error);
 
  private:
   enum class Input : std::uint8_t {

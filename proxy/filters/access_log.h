@@ -16,8 +16,8 @@
 
 #include "core/base/random.h"
 #include "metrics/registry.h"
-#include "proxy/exchange/request_info.h"
 #include "proxy/filters/log_ring.h"
+#include "proxy/info/request_info.h"
 #include "proxy/model/listener.h"
 
 namespace spdlog::sinks {

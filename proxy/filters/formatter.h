@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "core/base/arena.h"
-#include "proxy/exchange/request_info.h"
+#include "proxy/info/request_info.h"
 #include "proxy/model/format.h"
 
 namespace remora::proxy {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/http/message.h"
-#include "proxy/exchange/request_info.h"
+#include "proxy/info/request_info.h"
 #include "proxy/model/route.h"
 
 namespace remora::proxy {

@@ -9,7 +9,7 @@
 
 #include "core/base/random.h"
 #include "core/http/message.h"
-#include "proxy/exchange/request_info.h"
+#include "proxy/info/request_info.h"
 #include "proxy/model/listener.h"
 
 namespace remora::proxy {

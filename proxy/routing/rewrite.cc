@@ -111,17 +111,15 @@ std::string_view redirect_location(const model::Route& route, const model::Redir
     const auto [end, error] = std::to_chars(digits.data() + 1, digits.data() + digits.size(), action.port_redirect);
     port = {digits.data(), static_cast<std::size_t>(end - digits.data())};
   }
-  const std::string_view host = !action.host_redirect.empty()
-                                    ? std::string_view(action.host_redirect)
-                                    : redirect_host(head, scheme, new_scheme, !port.empty());
+  const std::string_view host = !action.host_redirect.empty() ? std::string_view(action.host_redirect)
+                                                              : redirect_host(head, scheme, new_scheme, !port.empty());
 
   std::string_view path = head.path;
   const bool own_query = action.path_redirect.find('?') != std::string::npos;
   if (!action.path_redirect.empty()) {
     const std::size_t question = path.find('?');
-    path = own_query || question == std::string_view::npos
-               ? std::string_view(action.path_redirect)
-               : arena.concat(action.path_redirect, path.substr(question));
+    path = own_query || question == std::string_view::npos ? std::string_view(action.path_redirect)
+                                                           : arena.concat(action.path_redirect, path.substr(question));
   } else if (const auto changed = rewrite(route.match.path, action.prefix_rewrite, action.regex_rewrite,
                                           action.regex_rewrite_substitution, path, arena)) {
     path = *changed;

@@ -1,5 +1,5 @@
-// Rewrites of a request's path and host on its way upstream, and the Location of a redirect. New text goes to the arena.
-// Values only; any thread. Semantics: Envoy's prefix_rewrite, regex_rewrite, host_rewrite_*, RedirectAction.
+// Rewrites of a request's path and host on its way upstream, and the Location of a redirect. New text goes to the
+// arena. Values only; any thread. Semantics: Envoy's prefix_rewrite, regex_rewrite, host_rewrite_*, RedirectAction.
 #pragma once
 
 #include <optional>

@@ -11,7 +11,7 @@
 namespace remora::routing {
 
 struct Destination {
-  std::string_view cluster;                         // empty: the cluster_header is absent
+  std::string_view cluster;                          // empty: the cluster_header is absent
   const model::WeightedCluster* weighted = nullptr;  // its header edits and host rewrite; null with cluster_header
 };
 

@@ -1,5 +1,5 @@
-// Chooser: one load balancing policy over one set of endpoints that may all be used. Made anew whenever the set changes;
-// `choose` neither allocates nor looks at health. Owned by LoadBalancer; worker thread.
+// Chooser: one load balancing policy over one set of endpoints that may all be used. Made anew whenever the set
+// changes; `choose` neither allocates nor looks at health. Owned by LoadBalancer; worker thread.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // Breaker: closed, open, half-open, for one cluster (filter_metadata.remora.breaker; Envoy has none). Closed lets all
 // through and counts consecutive failures; at the threshold it opens and rejects at once; after the recovery time it is
-// half-open and lets a few probes through: as many successes close it, one failure opens it again. Shared by the workers
-// (shared_ptr, outlives a Snapshot); any thread: one atomic word holds the state, and closed costs one relaxed load.
+// half-open and lets a few probes through: as many successes close it, one failure opens it again. Shared by the
+// workers (shared_ptr, outlives a Snapshot); any thread: one atomic word holds the state, and closed costs one relaxed
+// load.
 #pragma once
 
 #include <atomic>
@@ -42,8 +43,9 @@ class Breaker {
 
   [[nodiscard]] Admission admit(MonotonicTime now);
 
-  // Exactly one of these for each admission that was not rejected, as soon as the outcome is known (the response's head,
-  // not its end). `abandon`: it ended for a reason that says nothing about the cluster, such as a client that left.
+  // Exactly one of these for each admission that was not rejected, as soon as the outcome is known (the response's
+  // head, not its end). `abandon`: it ended for a reason that says nothing about the cluster, such as a client that
+  // left.
   void on_success(const Admission& admission);
   void on_failure(const Admission& admission, MonotonicTime now);
   void abandon(const Admission& admission);

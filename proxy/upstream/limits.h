@@ -24,13 +24,16 @@ class ClusterLimits {
 
   // One add when there is room, which is nearly always. `retries`: a retry that waits for its back-off or runs.
   [[nodiscard]] bool try_acquire(Kind kind) {
-    const std::uint32_t limit = kind == Kind::retries ? retry_limit() : cell(kind).limit.load(std::memory_order_relaxed);
+    const std::uint32_t limit =
+        kind == Kind::retries ? retry_limit() : cell(kind).limit.load(std::memory_order_relaxed);
     if (cell(kind).active.fetch_add(1, std::memory_order_relaxed) < limit) [[likely]] {
       return true;
     }
     cell(kind).active.fetch_sub(1, std::memory_order_relaxed);
     return false;
   }
+  // Whatever the limit says: for what must not be refused.
+  void acquire(Kind kind) { cell(kind).active.fetch_add(1, std::memory_order_relaxed); }
   void release(Kind kind) { cell(kind).active.fetch_sub(1, std::memory_order_relaxed); }
 
   std::uint32_t active(Kind kind) const { return cell(kind).active.load(std::memory_order_relaxed); }

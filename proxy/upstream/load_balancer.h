@@ -1,7 +1,7 @@
-// LoadBalancer: picks the endpoint of an attempt. Keeps, for each priority that takes load, a Chooser over the endpoints
-// that may be used, and looks at health again only when the cluster's HealthGeneration moved or the endpoints changed:
-// a pick in the steady state is one relaxed load and the policy's own choice. Owned by ClusterState; worker thread.
-// Semantics: Envoy's priority levels (overprovisioning, spill-over, degraded) and panic threshold.
+// LoadBalancer: picks the endpoint of an attempt. Keeps, for each priority that takes load, a Chooser over the
+// endpoints that may be used, and looks at health again only when the cluster's HealthGeneration moved or the endpoints
+// changed: a pick in the steady state is one relaxed load and the policy's own choice. Owned by ClusterState; worker
+// thread. Semantics: Envoy's priority levels (overprovisioning, spill-over, degraded) and panic threshold.
 #pragma once
 
 #include <cstdint>

@@ -41,7 +41,6 @@ LAYERS = {
 
 # Single files that others may include though their folder is above them, while they wait for a better place.
 EXCEPTIONS = {
-    "proxy/filters": ["proxy/exchange/request_info.h", "proxy/exchange/response_flags.h", "proxy/exchange/filter.h"],
 }
 
 # Who may see the generated protobuf headers (house rule 9: translate at the edge).

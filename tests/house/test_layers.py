@@ -30,7 +30,7 @@ def test_codecs_and_model_see_no_sockets_and_exchange_sees_no_listener():
 
 
 def test_filters_may_read_the_request_info():
-    assert problems("proxy/filters/access_log.h", '#include "proxy/exchange/request_info.h"\n') == []
+    assert problems("proxy/filters/access_log.h", '#include "proxy/info/request_info.h"\n') == []
 
 
 def test_composition_roots_have_lines_of_their_own():

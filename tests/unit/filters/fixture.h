@@ -8,7 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/http/message.h"
-#include "proxy/exchange/request_info.h"
+#include "proxy/info/request_info.h"
 #include "proxy/model/format.h"
 
 namespace remora::proxy {

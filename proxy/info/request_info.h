@@ -8,7 +8,7 @@
 #include "core/base/address.h"
 #include "core/base/time.h"
 #include "core/http/message.h"
-#include "proxy/exchange/response_flags.h"
+#include "proxy/info/response_flags.h"
 #include "proxy/model/cluster.h"
 #include "proxy/model/route.h"
 

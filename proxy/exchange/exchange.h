@@ -1,0 +1,156 @@
+// Exchange: one request and its response: the only place where both sides meet. Owns the deadlines, the attempts, the
+// replay buffer and an arena; lives in a block of the worker's pool together with the first of its arena. Owned by its
+// Session until its stream is done, then by the worker until the turn is over; worker thread.
+// See docs/life_of_a_request.md.
+#pragma once
+
+#include <memory>
+#include <new>
+#include <optional>
+#include <string_view>
+
+#include "core/base/arena.h"
+#include "core/base/bytes.h"
+#include "core/event/timer_queue.h"
+#include "core/http/codec.h"
+#include "proxy/exchange/attempt.h"
+#include "proxy/exchange/local_reply.h"
+#include "proxy/exchange/retry.h"
+#include "proxy/exchange/worker_context.h"
+#include "proxy/info/request_info.h"
+
+namespace remora::proxy {
+
+// What an exchange asks of the connection that it came by. Implemented by Session.
+class ExchangeOwner {
+ public:
+  virtual bool downstream_full() const = 0;
+  virtual void pause_request() = 0;  // the upstream is full: read no more of the body
+  virtual void resume_request() = 0;
+  virtual void close_downstream(bool reset) = 0;  // the response cannot be finished
+
+ protected:
+  ~ExchangeOwner() = default;
+};
+
+class Exchange final : public http::RequestSink, public AttemptEvents {
+ public:
+  static Exchange* create(WorkerContext& worker, ListenerContext& listener, ExchangeOwner& owner,
+                          const ConnectionFacts& connection);
+  // Called by the worker at the end of the turn in which it ended.
+  static void destroy(Exchange* exchange);
+
+  Arena& arena() { return arena_; }
+  RequestInfo& info() { return info_; }
+  bool ended() const { return state_ == State::ended; }
+  bool request_complete() const { return request_complete_; }
+
+  // The request's head is here: routes it, and sends it on its way or answers it.
+  void begin(http::ServerStream& stream, http::RequestHead& head, bool end);
+  // Answers a head that could not be parsed or did not come in time.
+  void reject(http::ServerStream& stream, int status, ResponseFlags flags, std::string_view details,
+              std::string_view reason, std::string_view cause);
+  // The codec is through with both sides.
+  void on_stream_done();
+  // The client's connection is gone.
+  void on_downstream_gone();
+  void on_downstream_drained();
+
+  // What the turn cost is added to `own`; an ended exchange is recorded.
+  void settle(MonotonicTime turn_end);
+
+  Exchange* next_touched = nullptr;
+  bool touched = false;
+
+ private:
+  enum class State : std::uint8_t { created, routed, dispatched, backing_off, responding, ended };
+
+  Exchange(WorkerContext& worker, ListenerContext& listener, ExchangeOwner& owner, const ConnectionFacts& connection);
+  ~Exchange();
+
+  // RequestSink
+  void on_body(std::string_view data) override;
+  void on_trailers(http::HeaderList& trailers) override;
+  void on_request_end() override;
+  void on_request_error(const http::ProtocolError& error) override;
+
+  // AttemptEvents
+  void on_attempt_ready() override;
+  void on_attempt_head(http::ResponseHead& head, bool end) override;
+  void on_attempt_informational(http::ResponseHead& head) override;
+  void on_attempt_body(std::string_view data) override;
+  void on_attempt_trailers(http::HeaderList& trailers) override;
+  void on_attempt_end() override;
+  void on_attempt_failed(const Failure& failure) override;
+  void on_attempt_drained() override;
+
+  void touch();
+  void enter(State state) { state_ = state; }
+  bool admit_head();     // hygiene that answers by itself; false: answered
+  bool route_request();  // false: answered
+  bool choose_cluster(const model::RouteAction& action);
+  void prepare_upstream_head(const model::RouteAction& action);
+  void answer_directly(const model::DirectResponse& response);
+  void answer_redirect(const model::RedirectAction& redirect);
+  void start_timeouts();
+  void start_attempt();
+  void send_buffered_request();
+  bool replayable() const;
+  bool try_again(RetryDecision decision);
+  void fail_request(const Failure& failure, RetryVerdict verdict);
+  void forward_head(http::ResponseHead& head, bool end);
+  void finish_response_head(http::ResponseHead& head, bool upstream);
+  void local_reply(LocalReply reply);
+  void release_limits();
+  void drop_attempt();
+  void note_activity();
+
+  void on_request_timeout();
+  void on_per_try_timeout();
+  void on_idle_timeout();
+  void on_request_body_timeout();
+  void on_backoff_over();
+  void record();
+
+  Arena arena_;
+  WorkerContext& worker_;
+  ListenerContext& listener_;
+  ExchangeOwner& owner_;
+  std::shared_ptr<const routing::RouteTable> routes_;  // pins the configuration that this exchange was born with
+  RequestInfo info_;
+  http::ServerStream* stream_ = nullptr;
+  http::RequestHead* request_ = nullptr;
+  http::ResponseHead* response_ = nullptr;
+  http::HeaderList* request_trailers_ = nullptr;
+  const model::WeightedCluster* weighted_ = nullptr;
+  upstream::ClusterState* cluster_ = nullptr;
+  std::optional<Attempt> attempt_;
+  std::optional<RetryState> retry_;
+  upstream::Breaker::Admission admission_;
+
+  State state_ = State::created;
+  bool request_complete_ = false;
+  bool response_begun_ = false;
+  bool has_body_ = false;
+  bool keep_body_ = true;  // for replay
+  bool body_paused_ = false;
+  bool upstream_paused_ = false;
+  bool holds_request_limit_ = false;
+  bool holds_retry_limit_ = false;
+  bool breaker_pending_ = false;
+  bool race_replayed_ = false;
+  bool tunnel_ = false;
+  std::uint64_t buffer_limit_ = 0;
+  OutputQueue body_;  // of the request: not sent yet, or kept for replay
+
+  Milliseconds timeout_{0};
+  Timer request_timer_;
+  Timer per_try_timer_;
+  Timer idle_timer_;
+  Timer body_timer_;
+  Timer backoff_timer_;
+  Milliseconds idle_timeout_{0};
+  MonotonicTime last_activity_{};
+};
+
+}  // namespace remora::proxy

@@ -1,0 +1,368 @@
+// The response's half of Exchange: answers of the upstream, retries, and what the proxy answers by itself.
+#include <charconv>
+
+#include "proxy/exchange/exchange.h"
+#include "proxy/filters/header_edit.h"
+#include "proxy/filters/request_id.h"
+#include "proxy/routing/rewrite.h"
+
+namespace remora::proxy {
+
+using http::HeaderId;
+
+namespace {
+
+// Reading goes on at most this much ahead of a slow client.
+std::string_view decimal(Arena& arena, std::uint64_t value) {
+  char* text = arena.make_array<char>(20);
+  return {text, static_cast<std::size_t>(std::to_chars(text, text + 20, value).ptr - text)};
+}
+
+}  // namespace
+
+// ---- answers of the upstream
+
+void Exchange::on_attempt_informational(http::ResponseHead&) {
+  touch();
+  note_activity();  // 100 was said already by us; Envoy drops 103 too, by default
+}
+
+void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
+  touch();
+  note_activity();
+  const MonotonicTime now = worker_.loop.now();
+  info_.response_begin = now;
+  upstream::EndpointState& endpoint = attempt_->endpoint();
+  cluster_->report_response(endpoint, head.status, now, worker_.random);
+  if (breaker_pending_) {
+    breaker_pending_ = false;
+    if (head.status >= 500) {
+      cluster_->breaker().on_failure(admission_, now);
+    } else {
+      cluster_->breaker().on_success(admission_);
+    }
+  }
+  (head.status >= 500 ? endpoint.cells.requests_error : endpoint.cells.requests_success).add();
+
+  if (!response_begun_ && !tunnel_) {
+    const RetryDecision decision = retry_->on_response(head.status, head.headers, worker_.random);
+    if (decision.verdict == RetryVerdict::yes && try_again(decision)) {
+      return;
+    }
+    if (decision.verdict == RetryVerdict::limit_exceeded) {
+      info_.flags |= flag::kUpstreamRetryLimitExceeded;
+    }
+    if (info_.attempts > 1 && head.status < 500) {
+      cluster_->series().retries_succeeded.add();
+    }
+  }
+  per_try_timer_.cancel();
+  if (holds_retry_limit_) {
+    holds_retry_limit_ = false;
+    cluster_->limits().release(upstream::ClusterLimits::Kind::retries);
+  }
+  keep_body_ = false;
+  if (request_complete_) {
+    body_.clear();
+  }
+  forward_head(head, end);
+}
+
+void Exchange::forward_head(http::ResponseHead& head, bool end) {
+  info_.response_code_details = "via_upstream";
+  if (tunnel_ && !head.upgrade) {
+    stream_->close_after();  // the client may already have sent bytes of the tunnel that will not be
+  }
+  if (!request_complete_ && has_body_ && !head.upgrade) {
+    stream_->close_after();  // an early answer: the rest of the request is not wanted
+  }
+  if (!listener_.config->http.suppress_envoy_headers) {
+    const auto took = std::chrono::duration_cast<Milliseconds>(info_.response_begin - info_.upstream_begin);
+    head.headers.set(HeaderId::x_envoy_upstream_service_time,
+                     decimal(arena_, static_cast<std::uint64_t>(took.count())));
+  }
+  finish_response_head(head, /*upstream=*/true);
+  if (head.upgrade) {
+    request_timer_.cancel();
+    request_complete_ = false;
+  }
+  stream_->send_head(head, end);
+}
+
+void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
+  const model::HttpConnectionManager& config = listener_.config->http;
+  response_begun_ = true;
+  response_ = &head;
+  info_.response = &head;
+  info_.response_code = head.status;
+  if (upstream && info_.attempts > 0 && info_.virtual_host->include_attempt_count_in_response) {
+    head.headers.set(HeaderId::x_envoy_attempt_count, decimal(arena_, info_.attempts));
+  }
+  if (info_.route != nullptr) {
+    edit_response_headers(head.headers, {weighted_, info_.route, info_.virtual_host, &routes_->configuration()}, info_);
+  }
+  if (head.headers.find(HeaderId::date) == nullptr) {
+    head.headers.add(HeaderId::date, arena_.copy(worker_.date));
+  }
+  switch (config.server_header) {
+    case model::HttpConnectionManager::ServerHeader::overwrite:
+      head.headers.set(HeaderId::server, config.server_name);
+      break;
+    case model::HttpConnectionManager::ServerHeader::append_if_absent:
+      if (head.headers.find(HeaderId::server) == nullptr) {
+        head.headers.add(HeaderId::server, config.server_name);
+      }
+      break;
+    case model::HttpConnectionManager::ServerHeader::pass_through:
+      break;
+  }
+  if (!config.via.empty()) {
+    const std::string_view via = head.headers.value(HeaderId::via);
+    head.headers.set(HeaderId::via, via.empty() ? std::string_view(config.via)
+                                                : arena_.concat(via, std::string_view(", "), config.via));
+  }
+  set_request_id_in_response(head, config, info_);
+}
+
+void Exchange::on_attempt_body(std::string_view data) {
+  touch();
+  note_activity();
+  if (!response_begun_ || stream_ == nullptr) {
+    return;
+  }
+  info_.bytes_sent += data.size();
+  stream_->send_body(data, false);
+  if (attempt_ && owner_.downstream_full() && !upstream_paused_) {
+    upstream_paused_ = true;
+    attempt_->pause_response();
+  }
+}
+
+void Exchange::on_attempt_trailers(http::HeaderList& trailers) {
+  touch();
+  info_.response_trailers = &trailers;
+}
+
+void Exchange::on_attempt_end() {
+  touch();
+  info_.response_end = worker_.loop.now();
+  request_timer_.cancel();
+  if (attempt_) {
+    attempt_.reset();
+  }
+  if (stream_ == nullptr || state_ == State::ended) {
+    return;
+  }
+  enter(State::responding);
+  if (info_.response_trailers != nullptr && !info_.response_trailers->empty()) {
+    stream_->send_trailers(*info_.response_trailers);
+  } else {
+    stream_->send_body({}, true);
+  }
+}
+
+// ---- failures and retries
+
+void Exchange::on_attempt_failed(const Failure& failure) {
+  touch();
+  const MonotonicTime now = worker_.loop.now();
+  upstream::EndpointState& endpoint = attempt_->endpoint();
+  if (info_.upstream_local_text.empty()) {
+    info_.upstream_local_text = arena_.copy(attempt_->local_text());
+  }
+  endpoint.cells.requests_error.add();
+  const bool timeout = failure.kind == FailureKind::per_try_timeout || failure.kind == FailureKind::connect_timeout;
+  if (failure.kind == FailureKind::connect_failed || failure.kind == FailureKind::connect_timeout) {
+    cluster_->series()
+        .connect_failures[timeout                                              ? metrics::ConnectFailure::timeout
+                          : failure.error == ECONNREFUSED                      ? metrics::ConnectFailure::refused
+                          : failure.error == ECONNRESET                        ? metrics::ConnectFailure::reset
+                          : failure.error == EMFILE || failure.error == ENFILE ? metrics::ConnectFailure::no_fds
+                          : failure.error == EHOSTUNREACH || failure.error == ENETUNREACH
+                              ? metrics::ConnectFailure::unreachable
+                              : metrics::ConnectFailure::other]
+        .add();
+  }
+  const bool overflow =
+      failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
+
+  // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
+  const bool race =
+      failure.reused_connection && !failure.response_begun && !race_replayed_ && retry_->idempotent() &&
+      (failure.kind == FailureKind::closed_before_response || failure.kind == FailureKind::reset_before_response) &&
+      (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
+  if (race) {
+    race_replayed_ = true;
+    cluster_->series().keepalive_races.add();
+    if (breaker_pending_) {
+      breaker_pending_ = false;
+      cluster_->breaker().abandon(admission_);
+    }
+    attempt_.reset();
+    --info_.attempts;
+    start_attempt();
+    return;
+  }
+
+  if (!overflow) {
+    cluster_->report_local_failure(endpoint, timeout, now, worker_.random);
+  }
+  if (breaker_pending_) {
+    breaker_pending_ = false;
+    if (overflow) {
+      cluster_->breaker().abandon(admission_);
+    } else {
+      cluster_->breaker().on_failure(admission_, now);
+    }
+  }
+  if (response_begun_) {
+    drop_attempt();
+    info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
+                                                               : flag::kUpstreamConnectionTermination;
+    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    owner_.close_downstream(true);
+    return;
+  }
+  RetryDecision decision = retry_->on_failure(failure, worker_.random);
+  if (decision.verdict == RetryVerdict::yes && try_again(decision)) {
+    return;
+  }
+  drop_attempt();
+  fail_request(failure, decision.verdict);
+}
+
+// False: it may not be tried again after all.
+bool Exchange::try_again(RetryDecision decision) {
+  if (has_body_ && !keep_body_ && info_.bytes_received > 0 && attempt_ && attempt_->head_written()) {
+    cluster_->series().retries_denied[metrics::RetryDenied::body_too_large].add();
+    return false;
+  }
+  if (!holds_retry_limit_ && !cluster_->limits().try_acquire(upstream::ClusterLimits::Kind::retries)) {
+    cluster_->series().retries_denied[metrics::RetryDenied::budget].add();
+    info_.flags |= flag::kUpstreamOverflow;
+    return false;
+  }
+  holds_retry_limit_ = true;
+  cluster_->series().retries[decision.reason].add();
+  drop_attempt();
+  info_.response_begin = {};
+  enter(State::backing_off);
+  worker_.loop.arm(backoff_timer_, decision.after);
+  return true;
+}
+
+void Exchange::on_backoff_over() {
+  touch();
+  start_attempt();
+}
+
+void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
+  if (breaker_pending_) {
+    breaker_pending_ = false;
+    cluster_->breaker().abandon(admission_);
+  }
+  const bool retried = info_.attempts > 1;
+  std::string_view note;
+  switch (verdict) {
+    case RetryVerdict::limit_exceeded:
+      info_.flags |= flag::kUpstreamRetryLimitExceeded;
+      note = "num_retries is used up";
+      break;
+    case RetryVerdict::not_replayable:
+      cluster_->series().retries_denied[metrics::RetryDenied::not_replayable].add();
+      note =
+          "the request may have been acted on, and its method is not idempotent "
+          "(metadata.filter_metadata.remora.retry_non_idempotent allows it)";
+      break;
+    default:
+      break;
+  }
+  local_reply(reply_for(failure, info_, retried, note, arena_));
+}
+
+// ---- what the proxy answers by itself
+
+void Exchange::local_reply(LocalReply reply) {
+  drop_attempt();
+  request_timer_.cancel();
+  info_.flags |= reply.flags;
+  reply.flags = info_.flags;
+  info_.response_code_details = reply.details;
+  info_.reason = reply.reason;
+  if (stream_ == nullptr) {
+    return;
+  }
+  std::string_view body = reply.body;
+  std::string_view type = "text/plain";
+  if (request_ != nullptr && accepts_json(*request_)) {
+    body = render_json(reply, info_, arena_);
+    type = "application/json";
+  }
+  auto* head =
+      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  head->status = reply.status;
+  head->headers.add(HeaderId::content_length, decimal(arena_, body.size()));
+  if (!body.empty()) {
+    head->headers.add(HeaderId::content_type, type);
+  }
+  if (reply.overloaded) {
+    head->headers.add(HeaderId::x_envoy_overloaded, "true");
+  }
+  if (!reply.reason.empty()) {
+    head->headers.add(HeaderId::x_remora_reason, reply.reason);
+  }
+  if (reply.close || worker_.draining || (has_body_ && !request_complete_) || tunnel_) {
+    stream_->close_after();
+  }
+  finish_response_head(*head, /*upstream=*/false);
+  const bool no_body = body.empty() || (request_ != nullptr && request_->method_id == http::Method::head);
+  info_.bytes_sent += no_body ? 0 : body.size();
+  http::ServerStream* stream = stream_;
+  enter(State::responding);
+  stream->send_head(*head, no_body);
+  if (!no_body && stream_ != nullptr) {
+    stream->send_body(body, true);
+  }
+}
+
+void Exchange::answer_directly(const model::DirectResponse& response) {
+  info_.response_code_details = "direct_response";
+  auto* head =
+      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  head->status = response.status;
+  head->headers.add(HeaderId::content_length, decimal(arena_, response.body.size()));
+  if (!response.body.empty()) {
+    head->headers.add(HeaderId::content_type, "text/plain");
+  }
+  if (has_body_) {
+    stream_->close_after();
+  }
+  finish_response_head(*head, /*upstream=*/false);
+  const bool no_body = response.body.empty() || request_->method_id == http::Method::head;
+  info_.bytes_sent = no_body ? 0 : response.body.size();
+  http::ServerStream* stream = stream_;
+  enter(State::responding);
+  stream->send_head(*head, no_body);
+  if (!no_body && stream_ != nullptr) {
+    stream->send_body(response.body, true);
+  }
+}
+
+void Exchange::answer_redirect(const model::RedirectAction& redirect) {
+  info_.response_code_details = "direct_response";
+  auto* head =
+      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  head->status = redirect.response_code;
+  const std::string_view proto = request_->headers.value(HeaderId::x_forwarded_proto);
+  head->headers.add(HeaderId::location, routing::redirect_location(*info_.route, redirect, *request_,
+                                                                   proto.empty() ? "http" : proto, arena_));
+  head->headers.add(HeaderId::content_length, "0");
+  if (has_body_) {
+    stream_->close_after();
+  }
+  finish_response_head(*head, /*upstream=*/false);
+  enter(State::responding);
+  stream_->send_head(*head, true);
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,26 @@
+// Forwarding: what a proxy changes in a request's head because it is a proxy: x-forwarded-*, via, who counts as
+// internal, the x-envoy-* headers that only insiders may use. Stateless; worker thread. Source: Envoy
+// HttpConnectionManager use_remote_address, xff_num_trusted_hops, skip_xff_append, via.
+#pragma once
+
+#include "core/http/message.h"
+#include "proxy/info/request_info.h"
+#include "proxy/model/listener.h"
+
+namespace remora::proxy {
+
+struct Origin {
+  bool internal = false;  // may use x-envoy-* request headers
+  bool edge = false;      // came from outside, and we are the first to see it
+};
+
+// Fills info.downstream_remote_ip.
+Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, RequestInfo& info);
+
+// Host without its port, as strip_any_host_port and strip_matching_host_port say.
+void strip_host_port(http::RequestHead& head, const model::HttpConnectionManager& config, std::uint16_t local_port);
+
+// Is this an address of a private or loopback range? Source: Envoy's default internal_address_config.
+bool is_internal_address(std::string_view ip);
+
+}  // namespace remora::proxy

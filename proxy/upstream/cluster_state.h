@@ -1,0 +1,82 @@
+// ClusterState: one cluster as one worker sees it: endpoints, load balancer, series. ClusterShared: the limits and
+// verdicts that hold across workers. SharedState: all ClusterShared by name. A configuration swap reconciles them: what
+// did not change stays. ClusterState belongs to its worker's thread; ClusterShared's atomics to all.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/random.h"
+#include "metrics/registry.h"
+#include "proxy/model/snapshot.h"
+#include "proxy/upstream/circuit_breaker.h"
+#include "proxy/upstream/endpoint_state.h"
+#include "proxy/upstream/limits.h"
+#include "proxy/upstream/load_balancer.h"
+#include "proxy/upstream/outlier_detector.h"
+
+namespace remora::upstream {
+
+struct ClusterShared {
+  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers);
+
+  const std::shared_ptr<const model::Cluster> config;
+  HealthGeneration health_generation{0};
+  ClusterLimits limits;
+  Breaker breaker;
+  std::vector<std::shared_ptr<EndpointShared>> endpoints;  // as the configuration lists them
+  OutlierDetector outliers;
+};
+
+class SharedState {
+ public:
+  explicit SharedState(std::size_t workers) : workers_(workers) {}
+  std::size_t workers() const { return workers_; }
+
+  // The shared part of this very configuration: made by whoever asks first. Any thread; takes a lock.
+  std::shared_ptr<ClusterShared> cluster(const std::shared_ptr<const model::Cluster>& config);
+  // For pages: all that workers use now. Any thread.
+  std::vector<std::shared_ptr<ClusterShared>> clusters() const;
+
+ private:
+  const std::size_t workers_;
+  mutable std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<ClusterShared>> by_name_;
+};
+
+class ClusterState {
+ public:
+  ClusterState(const net::ConnectionContext& connections, net::Network& network, std::shared_ptr<ClusterShared> shared,
+               metrics::ClusterSeries& series, unsigned worker);
+  ClusterState(const ClusterState&) = delete;
+  ClusterState& operator=(const ClusterState&) = delete;
+  ~ClusterState();
+
+  const model::Cluster& config() const { return *shared_->config; }
+  ClusterLimits& limits() { return shared_->limits; }
+  Breaker& breaker() { return shared_->breaker; }
+  metrics::ClusterSeries& series() { return series_; }
+  const http::CodecLimits& response_limits() const { return response_limits_; }
+
+  // Null: no endpoint is fit to be called.
+  EndpointState* pick(Random& random, std::span<LbEndpoint* const> tried, std::uint32_t more_choices) {
+    return static_cast<EndpointState*>(balancer_.pick({random, tried, more_choices}));
+  }
+
+  void report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random);
+  void report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random);
+
+  void drain();  // closes idle connections
+
+ private:
+  std::shared_ptr<ClusterShared> shared_;
+  metrics::ClusterSeries& series_;
+  http::CodecLimits response_limits_;
+  std::vector<std::unique_ptr<EndpointState>> endpoints_;
+  LoadBalancer balancer_;
+};
+
+}  // namespace remora::upstream
