@@ -35,9 +35,9 @@ inline char* write_hex(char* at, std::uint64_t value, std::size_t bytes) {
 inline bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); }
 
 namespace hex_detail {
-inline std::uint64_t load8(const char* from) {
-  std::uint64_t word;
-  std::memcpy(&word, from, sizeof(word));
+inline std::uint64_t load8(std::string_view text) {  // REQUIRES text.size() >= 8
+  std::uint64_t word = 0;
+  std::memcpy(&word, text.data(), sizeof(word));
   return word;
 }
 // All eight bytes at once: adding 0x80 - c to a byte below 0x80 sets its high bit if it is c or more.
@@ -53,7 +53,7 @@ inline bool eight_lower_hex(std::uint64_t word) {
 
 inline bool is_lower_hex(std::string_view text) {
   while (text.size() >= 8) {
-    if (!hex_detail::eight_lower_hex(hex_detail::load8(text.data()))) {
+    if (!hex_detail::eight_lower_hex(hex_detail::load8(text))) {
       return false;
     }
     text.remove_prefix(8);
@@ -63,7 +63,7 @@ inline bool is_lower_hex(std::string_view text) {
 
 inline bool is_all_zeros(std::string_view text) {
   while (text.size() >= 8) {
-    if (hex_detail::load8(text.data()) != 0x3030303030303030) {
+    if (hex_detail::load8(text) != 0x3030303030303030) {
       return false;
     }
     text.remove_prefix(8);

@@ -38,7 +38,8 @@ std::string_view new_trace_id(Random& random, Arena& arena) {
 std::string_view make_traceparent(std::string_view trace_id, std::string_view span_id, std::uint8_t flags,
                                   Arena& arena) {
   auto* text = arena.make_array<char>(kTraceParentSize);
-  std::memcpy(text, "00-", 3);
+  text[0] = text[1] = '0';  // the version that we speak
+  text[2] = '-';
   std::memcpy(text + 3, trace_id.data(), 32);
   text[35] = '-';
   std::memcpy(text + 36, span_id.data(), 16);
