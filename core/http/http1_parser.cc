@@ -47,7 +47,8 @@ constexpr ProtocolError kBadConstant{400, kCodecError, "the first line is not on
 constexpr ProtocolError kBadVersion{426, "low_version", "an HTTP version other than 1.1 or 1.0"};
 constexpr ProtocolError kBadStatus{400, kCodecError, "the status line has no three-digit status"};
 constexpr ProtocolError kBadName{400, kCodecError, "a bad character in a header name, or a space before its colon"};
-constexpr ProtocolError kBadValue{400, "http1.invalid_characters", "a control character in a header value"};
+constexpr ProtocolError kBadValue{400, "http1.invalid_characters",
+                                  "a control character in a header value, or one that goes on in the next line"};
 constexpr ProtocolError kFolded{400, kCodecError, "a header value goes on in the next line (obs-fold)"};
 constexpr ProtocolError kLineEnd{400, kCodecError, "a line that does not end in CR LF"};
 constexpr ProtocolError kBadChunk{400, kCodecError, "a chunk's size, extension or end is malformed"};
@@ -65,7 +66,7 @@ const ProtocolError& error_of(llhttp_errno_t code, const char* reason) {
     case HPE_INVALID_TRANSFER_ENCODING:
       return mentions(reason, "Content-Length") ? kLengthAndCoding : kBadCoding;
     case HPE_INVALID_CONTENT_LENGTH:
-      return kBadLength;
+      return mentions(reason, "Transfer-Encoding") ? kLengthAndCoding : kBadLength;
     case HPE_INVALID_METHOD:
       return kBadMethod;
     case HPE_INVALID_URL:
@@ -73,6 +74,7 @@ const ProtocolError& error_of(llhttp_errno_t code, const char* reason) {
     case HPE_INVALID_CONSTANT:
       return kBadConstant;
     case HPE_INVALID_VERSION:
+      return mentions(reason, "Expected") ? kBadConstant : kBadVersion;
     case HPE_PAUSED_H2_UPGRADE:
       return kBadVersion;
     case HPE_INVALID_STATUS:
@@ -85,8 +87,9 @@ const ProtocolError& error_of(llhttp_errno_t code, const char* reason) {
     case HPE_UNEXPECTED_SPACE:
       return kFolded;
     case HPE_INVALID_CHUNK_SIZE:
-    case HPE_STRICT:
       return kBadChunk;
+    case HPE_STRICT:
+      return mentions(reason, "chunk") ? kBadChunk : kLineEnd;
     default:
       return kOther;
   }

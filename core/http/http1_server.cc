@@ -307,7 +307,7 @@ void Http1Server::send_head(const ResponseHead& head, bool end) {
     const std::string_view given = head.headers.value(HeaderId::upgrade);
     writer.header("upgrade", given.empty() ? head_->upgrade_protocol : given);
   }
-  bool length_written = head.status == 204 || head.status < 200 || tunnel;
+  bool length_written = head.status == 204 || head.status < 200 || tunnel || write_zero;
   for (const Header& header : head.headers.all()) {
     if (!is_framing_or_hop(header.id)) {
       writer.header(header.name, header.value);
