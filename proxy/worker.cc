@@ -77,7 +77,7 @@ void Worker::settle_turn() {
   }
 }
 
-// Calendar time is read four times a second, not once a request.
+// Calendar time is read four times a second, not once a request; ejections end by the same tick.
 void Worker::tick() {
   const auto now = std::chrono::system_clock::now();
   context_.wall_base = std::chrono::time_point_cast<Nanoseconds>(now);
@@ -89,6 +89,9 @@ void Worker::tick() {
   const std::size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
   date_.assign(text.data(), size);
   context_.date = date_;
+  for (auto& cluster : clusters_) {
+    cluster->tick(context_.loop.now());
+  }
   context_.loop.arm(tick_timer_, Milliseconds(250));
 }
 

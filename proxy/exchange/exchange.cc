@@ -393,7 +393,7 @@ void Exchange::start_attempt() {
       const MonotonicTime from = has_body_ ? info_.request_end : info_.start;
       left -= std::chrono::duration_cast<Milliseconds>(now - from);
     }
-    const Milliseconds per_try = retry_->per_try_timeout();
+    const Milliseconds per_try = retry_->per_try_timeout(timeout_);
     if (per_try.count() > 0 && per_try < left) {
       left = per_try;
     }
@@ -406,8 +406,8 @@ void Exchange::start_attempt() {
     const auto end = std::to_chars(text, text + 10, info_.attempts).ptr;
     headers.set(HeaderId::x_envoy_attempt_count, {text, static_cast<std::size_t>(end - text)});
   }
-  if (retry_->per_try_timeout().count() > 0 && !tunnel_) {
-    worker_.loop.arm(per_try_timer_, retry_->per_try_timeout());
+  if (retry_->per_try_timeout(timeout_).count() > 0 && !tunnel_) {
+    worker_.loop.arm(per_try_timer_, retry_->per_try_timeout(timeout_));
   }
 
   http::BodyLength length;

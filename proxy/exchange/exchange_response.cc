@@ -187,10 +187,8 @@ void Exchange::on_attempt_failed(const Failure& failure) {
       failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
 
   // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
-  const bool race =
-      failure.reused_connection && !failure.response_begun && !race_replayed_ && retry_->idempotent() &&
-      (failure.kind == FailureKind::closed_before_response || failure.kind == FailureKind::reset_before_response) &&
-      (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
+  const bool race = !race_replayed_ && retry_->may_replay_race(failure) &&
+                    (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
   if (race) {
     race_replayed_ = true;
     cluster_->series().keepalive_races.add();

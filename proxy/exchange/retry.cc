@@ -2,15 +2,51 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace remora::proxy {
 namespace {
 
 using http::HeaderId;
+using metrics::RetryReason;
 namespace on = model::retry_on;
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
+constexpr std::array<std::pair<std::string_view, std::uint32_t>, 11> kConditions = {{
+    {"5xx", on::k5xx},
+    {"gateway-error", on::kGatewayError},
+    {"reset", on::kReset},
+    {"reset-before-request", on::kResetBeforeRequest},
+    {"connect-failure", on::kConnectFailure},
+    {"retriable-4xx", on::kRetriable4xx},
+    {"refused-stream", on::kRefusedStream},
+    {"retriable-status-codes", on::kRetriableStatusCodes},
+    {"retriable-headers", on::kRetriableHeaders},
+    {"envoy-ratelimited", on::kEnvoyRatelimited},
+    {"http3-post-connect-failure", on::kHttp3PostConnectFailure},
+}};
+
+std::string_view trim(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+template <typename Visit>
+void for_each_word(std::string_view list, Visit&& visit) {
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    if (const std::string_view word = trim(list.substr(0, end)); !word.empty()) {
+      visit(word);
+    }
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+}
+
+std::optional<std::uint32_t> number(std::string_view text) {
+  text = trim(text);
+  std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
     return std::nullopt;
@@ -18,45 +54,8 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return value;
 }
 
-template <typename Visit>
-void for_each_word(std::string_view list, Visit&& visit) {
-  while (!list.empty()) {
-    const std::size_t comma = list.find(',');
-    std::string_view word = list.substr(0, comma);
-    while (!word.empty() && word.front() == ' ') {
-      word.remove_prefix(1);
-    }
-    while (!word.empty() && word.back() == ' ') {
-      word.remove_suffix(1);
-    }
-    visit(word);
-    list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
-  }
-}
-
-std::uint32_t condition(std::string_view word) {
-  struct Named {
-    std::string_view name;
-    std::uint32_t bit;
-  };
-  static constexpr std::array kNames = {
-      Named{"5xx", on::k5xx},
-      Named{"gateway-error", on::kGatewayError},
-      Named{"reset", on::kReset},
-      Named{"reset-before-request", on::kResetBeforeRequest},
-      Named{"connect-failure", on::kConnectFailure},
-      Named{"retriable-4xx", on::kRetriable4xx},
-      Named{"refused-stream", on::kRefusedStream},
-      Named{"retriable-status-codes", on::kRetriableStatusCodes},
-      Named{"retriable-headers", on::kRetriableHeaders},
-      Named{"envoy-ratelimited", on::kEnvoyRatelimited},
-  };
-  for (const Named& named : kNames) {
-    if (named.name == word) {
-      return named.bit;
-    }
-  }
-  return 0;
+std::optional<std::string_view> value_of(const http::HeaderList& headers, const std::string& name) {
+  return headers.find(name) == nullptr ? std::nullopt : std::optional(headers.joined(name));
 }
 
 std::optional<std::string_view> value_of(const http::RequestHead& head, const std::string& name) {
@@ -69,125 +68,166 @@ std::optional<std::string_view> value_of(const http::RequestHead& head, const st
   if (name == ":authority" || name == "host") {
     return head.authority;
   }
-  if (head.headers.find(name) == nullptr) {
-    return std::nullopt;
-  }
-  return head.headers.joined(name);
+  return value_of(head.headers, name);
 }
 
 }  // namespace
 
-RetryState::RetryState(const model::RetryPolicy* policy, http::RequestHead& head, bool insider)
-    : policy_(policy), idempotent_(http::is_idempotent(head.method_id)) {
-  if (policy_ != nullptr) {
-    conditions_ = policy_->conditions;
-    left_ = policy_->num_retries;
-    per_try_timeout_ = policy_->per_try_timeout;
-    const auto& wanted = policy_->retriable_request_headers;
-    if (!wanted.empty() && std::none_of(wanted.begin(), wanted.end(), [&](const model::HeaderMatch& match) {
-          return match.matches(value_of(head, match.name));
-        })) {
-      conditions_ = 0;
-    }
-  }
-  if (!insider) {
-    return;
-  }
-  http::HeaderList& headers = head.headers;
-  if (const auto* header = headers.find(HeaderId::x_envoy_retry_on)) {
-    if (policy_ == nullptr) {
-      left_ = 1;
-    }
-    for_each_word(header->value, [this](std::string_view word) { conditions_ |= condition(word); });
-    headers.remove(HeaderId::x_envoy_retry_on);
-  }
-  if (const auto value = number(headers.value(HeaderId::x_envoy_max_retries))) {
-    left_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(*value, 1000));
-  }
-  headers.remove(HeaderId::x_envoy_max_retries);
-  for_each_word(headers.value(HeaderId::x_envoy_retriable_status_codes), [this](std::string_view word) {
-    if (const auto code = number(word); code && extra_code_count_ < extra_codes_.size()) {
-      extra_codes_[extra_code_count_++] = static_cast<int>(*code);
+std::uint32_t parse_retry_on(std::string_view text) {
+  std::uint32_t conditions = 0;
+  for_each_word(text, [&](std::string_view word) {
+    for (const auto& [name, bit] : kConditions) {
+      conditions |= name == word ? bit : 0;
     }
   });
-  headers.remove(HeaderId::x_envoy_retriable_status_codes);
-  if (const auto value = number(headers.value(HeaderId::x_envoy_upstream_rq_timeout_ms))) {
-    request_timeout_ = Milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*value, 86'400'000)));
+  return conditions;
+}
+
+RetryState::RetryState(const model::RetryPolicy* policy, http::RequestHead& head, bool insider)
+    : policy_(policy), idempotent_(http::is_idempotent(head.method_id)) {
+  if (policy != nullptr) {
+    conditions_ = policy->conditions;
+    left_ = policy->num_retries;
+    next_interval_ = policy->base_interval;
+    max_interval_ = policy->max_interval;
+    per_try_timeout_ = policy->per_try_timeout;
   }
-  headers.remove(HeaderId::x_envoy_upstream_rq_timeout_ms);
-  if (const auto value = number(headers.value(HeaderId::x_envoy_upstream_rq_per_try_timeout_ms))) {
-    per_try_timeout_ = Milliseconds(static_cast<std::int64_t>(std::min<std::uint64_t>(*value, 86'400'000)));
+  if (insider) {
+    read_headers(head.headers);
   }
-  headers.remove(HeaderId::x_envoy_upstream_rq_per_try_timeout_ms);
+  if (policy != nullptr && !policy->retriable_request_headers.empty() &&
+      std::ranges::none_of(policy->retriable_request_headers, [&](const model::HeaderMatch& match) {
+        return match.matches(value_of(head, match.name));
+      })) {
+    conditions_ = 0;  // whatever asked for retries: this request is none of those that may have them
+  }
+  head.headers.remove_if([](const http::Header& header) {
+    switch (header.id) {
+      case HeaderId::x_envoy_retry_on:
+      case HeaderId::x_envoy_max_retries:
+      case HeaderId::x_envoy_retriable_status_codes:
+      case HeaderId::x_envoy_upstream_rq_timeout_ms:
+      case HeaderId::x_envoy_upstream_rq_per_try_timeout_ms:
+        return true;
+      default:
+        return false;
+    }
+  });
+}
+
+void RetryState::read_headers(const http::HeaderList& headers) {
+  for (const http::Header& header : headers.all()) {
+    switch (header.id) {
+      case HeaderId::x_envoy_retry_on:
+        conditions_ |= parse_retry_on(header.value);
+        break;
+      case HeaderId::x_envoy_max_retries:
+        left_ = number(header.value).value_or(left_);
+        break;
+      case HeaderId::x_envoy_retriable_status_codes:
+        for_each_word(header.value, [this](std::string_view word) {
+          if (const auto code = number(word); code && *code < 1000 && extra_code_count_ < extra_codes_.size()) {
+            extra_codes_[extra_code_count_++] = static_cast<int>(*code);
+          }
+        });
+        break;
+      case HeaderId::x_envoy_upstream_rq_timeout_ms:
+        if (const auto value = number(header.value)) {
+          request_timeout_ = Milliseconds(*value);
+        }
+        break;
+      case HeaderId::x_envoy_upstream_rq_per_try_timeout_ms:
+        if (const auto value = number(header.value)) {
+          per_try_timeout_ = Milliseconds(*value);
+        }
+        break;
+      default:
+        break;
+    }
+  }
 }
 
 RetryDecision RetryState::on_response(int status, const http::HeaderList& headers, Random& random) {
-  using metrics::RetryReason;
   if (conditions_ == 0) {
     return {};
   }
-  const bool overloaded = headers.find(HeaderId::x_envoy_overloaded) != nullptr;
-  if (overloaded) {
-    return {};  // as Envoy: whoever is overloaded is not asked again
-  }
-  if ((conditions_ & on::k5xx) != 0 && status >= 500 && status <= 599) {
-    return decide(RetryReason::status_5xx, true, random);
-  }
-  if ((conditions_ & on::kGatewayError) != 0 && status >= 502 && status <= 504) {
-    return decide(RetryReason::gateway_error, true, random);
-  }
-  if ((conditions_ & on::kRetriable4xx) != 0 && status == 409) {
-    return decide(RetryReason::retriable_4xx, true, random);
-  }
-  if ((conditions_ & on::kRetriableStatusCodes) != 0) {
-    const bool in_policy =
-        policy_ != nullptr && std::find(policy_->retriable_status_codes.begin(), policy_->retriable_status_codes.end(),
-                                        status) != policy_->retriable_status_codes.end();
-    const auto end = extra_codes_.begin() + extra_code_count_;
-    if (in_policy || std::find(extra_codes_.begin(), end, status) != end) {
-      return decide(RetryReason::retriable_status_code, true, random);
-    }
-  }
-  if ((conditions_ & on::kRetriableHeaders) != 0 && policy_ != nullptr) {
-    for (const model::HeaderMatch& match : policy_->retriable_headers) {
-      const bool present = headers.find(match.name) != nullptr;
-      if (match.matches(present ? std::optional(headers.joined(match.name)) : std::nullopt)) {
-        return decide(RetryReason::retriable_header, true, random);
-      }
-    }
-  }
-  return {};
+  const auto reason = reason_for(status, headers);
+  return reason ? decide(*reason, /*head_written=*/true, random) : RetryDecision{};
 }
 
 RetryDecision RetryState::on_failure(const Failure& failure, Random& random) {
-  using metrics::RetryReason;
+  if (conditions_ == 0) {
+    return {};
+  }
+  const auto reason = reason_for(failure);
+  return reason ? decide(*reason, failure.head_written, random) : RetryDecision{};
+}
+
+std::optional<RetryReason> RetryState::reason_for(int status, const http::HeaderList& headers) const {
+  // A rate limit is the word of a proxy before the upstream: only its own condition retries it.
+  if (headers.find("x-envoy-ratelimited") != nullptr) {
+    return (conditions_ & on::kEnvoyRatelimited) != 0 ? std::optional(RetryReason::ratelimited) : std::nullopt;
+  }
+  if ((conditions_ & on::k5xx) != 0 && status >= 500 && status < 600) {
+    return RetryReason::status_5xx;
+  }
+  if ((conditions_ & on::kGatewayError) != 0 && status >= 502 && status <= 504) {
+    return RetryReason::gateway_error;
+  }
+  if ((conditions_ & on::kRetriable4xx) != 0 && status == 409) {
+    return RetryReason::retriable_4xx;
+  }
+  if ((conditions_ & on::kRetriableStatusCodes) != 0 && retriable_code(status)) {
+    return RetryReason::retriable_status_code;
+  }
+  if ((conditions_ & on::kRetriableHeaders) != 0 && policy_ != nullptr &&
+      std::ranges::any_of(policy_->retriable_headers, [&](const model::HeaderMatch& match) {
+        return match.matches(value_of(headers, match.name));
+      })) {
+    return RetryReason::retriable_header;
+  }
+  return std::nullopt;
+}
+
+bool RetryState::retriable_code(int status) const {
+  const auto end = extra_codes_.begin() + extra_code_count_;
+  if (std::find(extra_codes_.begin(), end, status) != end) {
+    return true;
+  }
+  return policy_ != nullptr &&
+         std::ranges::find(policy_->retriable_status_codes, status) != policy_->retriable_status_codes.end();
+}
+
+std::optional<RetryReason> RetryState::reason_for(const Failure& failure) const {
+  // Where no response came, Envoy takes that for a 5xx and a gateway error.
+  const bool any = (conditions_ & (on::kReset | on::k5xx | on::kGatewayError)) != 0 ||
+                   ((conditions_ & on::kResetBeforeRequest) != 0 && !failure.head_written);
   switch (failure.kind) {
     case FailureKind::connect_failed:
     case FailureKind::connect_timeout:
-      if ((conditions_ & (on::kConnectFailure | on::k5xx | on::kGatewayError | on::kReset | on::kResetBeforeRequest)) !=
-          0) {
-        return decide(RetryReason::connect_failure, false, random);
+      if (any || (conditions_ & on::kConnectFailure) != 0) {
+        return RetryReason::connect_failure;
       }
-      return {};
+      return std::nullopt;
     case FailureKind::closed_before_response:
     case FailureKind::reset_before_response:
     case FailureKind::protocol_error:
-      if ((conditions_ & (on::kReset | on::k5xx | on::kGatewayError)) != 0 ||
-          ((conditions_ & on::kResetBeforeRequest) != 0 && !failure.head_written)) {
-        return decide(RetryReason::reset, failure.head_written, random);
-      }
-      return {};
+      return any ? std::optional(RetryReason::reset) : std::nullopt;
     case FailureKind::per_try_timeout:
-      if ((conditions_ & (on::k5xx | on::kGatewayError | on::kReset)) != 0) {
-        return decide(RetryReason::per_try_timeout, failure.head_written, random);
-      }
-      return {};
-    default:
-      return {};
+      return any ? std::optional(RetryReason::per_try_timeout) : std::nullopt;
+    case FailureKind::no_healthy_endpoint:
+    case FailureKind::breaker_open:  // its point is to spare the cluster
+    case FailureKind::overflow_requests:
+    case FailureKind::overflow_pending:
+    case FailureKind::overflow_connections:
+    case FailureKind::closed_mid_response:  // the client has part of it already
+    case FailureKind::request_timeout:
+      break;
   }
+  return std::nullopt;
 }
 
-RetryDecision RetryState::decide(metrics::RetryReason reason, bool head_written, Random& random) {
+RetryDecision RetryState::decide(RetryReason reason, bool head_written, Random& random) {
   if (head_written && !replayable()) {
     return {RetryVerdict::not_replayable, {}, reason};
   }
@@ -195,14 +235,21 @@ RetryDecision RetryState::decide(metrics::RetryReason reason, bool head_written,
     return {RetryVerdict::limit_exceeded, {}, reason};
   }
   --left_;
-  ++done_;
-  // Envoy's JitteredExponentialBackOffStrategy: a random time below base * 2^n - 1, capped.
-  const std::int64_t base = policy_ == nullptr ? 25 : std::max<std::int64_t>(1, policy_->base_interval.count());
-  const std::int64_t cap =
-      policy_ == nullptr ? 250 : std::max(base, static_cast<std::int64_t>(policy_->max_interval.count()));
-  const std::int64_t bound = std::min(cap, base * ((std::int64_t{1} << std::min<std::uint32_t>(done_, 20)) - 1));
-  return {RetryVerdict::yes, Milliseconds(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(bound)))),
-          reason};
+  return {RetryVerdict::yes, next_back_off(random), reason};
+}
+
+// Fully jittered: anything in [0, base), then [0, 2 * base) and so on, up to the maximum. Envoy's documentation speaks
+// of (2^n - 1) * base; its code does this.
+Milliseconds RetryState::next_back_off(Random& random) {
+  const Milliseconds bound = std::max(std::min(next_interval_, max_interval_), Milliseconds(1));
+  next_interval_ = next_interval_ < max_interval_ / 2 ? next_interval_ * 2 : max_interval_;
+  return Milliseconds(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(bound.count()))));
+}
+
+bool RetryState::may_replay_race(const Failure& failure) const {
+  const bool closed =
+      failure.kind == FailureKind::closed_before_response || failure.kind == FailureKind::reset_before_response;
+  return closed && failure.reused_connection && !failure.response_begun && (!failure.head_written || replayable());
 }
 
 void RetryState::note_attempt(upstream::LbEndpoint& endpoint) {

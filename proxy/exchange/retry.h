@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "core/base/random.h"
 #include "core/base/time.h"
@@ -22,8 +23,8 @@ namespace remora::proxy {
 enum class RetryVerdict : std::uint8_t {
   no,  // no condition of the policy holds
   yes,
-  limit_exceeded,  // it holds, but num_retries are used up
-  not_replayable,  // it holds, but the request may have been acted on
+  limit_exceeded,  // one holds, but num_retries are used up
+  not_replayable,  // one holds, but the request may have been acted on
 };
 
 struct RetryDecision {
@@ -34,18 +35,26 @@ struct RetryDecision {
 
 class RetryState {
  public:
-  // `policy` may be null, and lives in the snapshot that the exchange pins. `insider`: x-envoy-* headers count; they
-  // are removed from the head.
+  // `policy` may be null, and lives in the snapshot that the exchange pins. `insider`: x-envoy-* headers count. Either
+  // way those that steer retries and timeouts are removed from the head.
   RetryState(const model::RetryPolicy* policy, http::RequestHead& head, bool insider);
 
   RetryDecision on_response(int status, const http::HeaderList& headers, Random& random);
   RetryDecision on_failure(const Failure& failure, Random& random);
 
+  // The keep-alive race: an upstream closed an idle connection just as it was reused, so that it very likely never saw
+  // the request. May it be sent once more, whatever the policy says and without counting as a retry?
+  bool may_replay_race(const Failure& failure) const;
+
   bool idempotent() const { return idempotent_; }
   // May the request be sent again after its head was written?
   bool replayable() const { return idempotent_ || (policy_ != nullptr && policy_->retry_non_idempotent); }
-  Milliseconds per_try_timeout() const { return per_try_timeout_; }
+  // 0: none, as is one that is not shorter than the request's own (0: none).
+  Milliseconds per_try_timeout(Milliseconds request_timeout) const {
+    return request_timeout.count() > 0 && per_try_timeout_ >= request_timeout ? Milliseconds(0) : per_try_timeout_;
+  }
   std::optional<Milliseconds> request_timeout() const { return request_timeout_; }  // x-envoy-upstream-rq-timeout-ms
+  std::uint32_t retries_left() const { return left_; }
 
   void note_attempt(upstream::LbEndpoint& endpoint);
   // Endpoints not to pick again, where the policy says previous_hosts.
@@ -53,19 +62,28 @@ class RetryState {
   std::uint32_t more_choices() const { return policy_ == nullptr ? 0 : policy_->host_selection_retry_max_attempts; }
 
  private:
+  void read_headers(const http::HeaderList& headers);
+  std::optional<metrics::RetryReason> reason_for(int status, const http::HeaderList& headers) const;
+  std::optional<metrics::RetryReason> reason_for(const Failure& failure) const;
+  bool retriable_code(int status) const;
   RetryDecision decide(metrics::RetryReason reason, bool head_written, Random& random);
+  Milliseconds next_back_off(Random& random);
 
   const model::RetryPolicy* policy_;
   std::uint32_t conditions_ = 0;
-  std::uint32_t left_ = 0;
-  std::uint32_t done_ = 0;
+  std::uint32_t left_ = 1;  // Envoy's num_retries where a header asks and no policy says
+  Milliseconds next_interval_{25};
+  Milliseconds max_interval_{250};
   bool idempotent_ = false;
   Milliseconds per_try_timeout_{0};
   std::optional<Milliseconds> request_timeout_;
-  std::array<int, 4> extra_codes_{};  // x-envoy-retriable-status-codes
+  std::array<int, 8> extra_codes_{};  // x-envoy-retriable-status-codes
   std::uint8_t extra_code_count_ = 0;
   std::array<upstream::LbEndpoint*, 4> tried_{};
   std::uint8_t tried_count_ = 0;
 };
+
+// The conditions that x-envoy-retry-on names, as bits; words that we do not know are skipped, as Envoy does.
+std::uint32_t parse_retry_on(std::string_view text);
 
 }  // namespace remora::proxy

@@ -57,6 +57,7 @@ struct OutlierDetection {
   Milliseconds max_ejection_time{300'000};
   Milliseconds max_ejection_time_jitter{0};
   std::uint32_t max_ejection_percent = 10;
+  bool always_eject_one_host = false;  // else 10 % of three hosts is none, as in Envoy since 1.32
 };
 
 struct Cluster {

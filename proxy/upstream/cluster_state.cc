@@ -5,11 +5,17 @@
 namespace remora::upstream {
 
 ClusterShared::ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers)
-    : config(std::move(config_in)), limits(config->thresholds), breaker(config->breaker), outliers(config->outlier) {
+    : config(std::move(config_in)),
+      limits(config->thresholds),
+      breaker(config->breaker),
+      outliers(config->outlier, health_generation) {
+  std::vector<std::shared_ptr<EndpointHealth>> health;
   for (const model::Endpoint& endpoint : config->endpoints) {
-    endpoints.push_back(std::make_shared<EndpointShared>(endpoint, workers));
-    outliers.add(endpoints.back()->health);
+    const auto& shared = endpoints.emplace_back(std::make_shared<EndpointShared>(endpoint, workers));
+    shared->health.name = shared->text;
+    health.emplace_back(shared, &shared->health);
   }
+  outliers.set_endpoints(std::move(health));
 }
 
 std::shared_ptr<ClusterShared> SharedState::cluster(const std::shared_ptr<const model::Cluster>& config) {
@@ -53,7 +59,9 @@ void ClusterState::report_response(EndpointState& endpoint, int status, Monotoni
 }
 
 void ClusterState::report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random) {
-  shared_->outliers.on_local_failure(endpoint.shared->health, timeout, now, random);
+  shared_->outliers.on_local_failure(
+      endpoint.shared->health, timeout ? OutlierDetector::LocalFailure::timeout : OutlierDetector::LocalFailure::reset,
+      now, random);
 }
 
 void ClusterState::drain() {

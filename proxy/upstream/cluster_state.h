@@ -69,6 +69,8 @@ class ClusterState {
   void report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random);
   void report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random);
 
+  // Four times a second or so: what must happen without a request.
+  void tick(MonotonicTime now) { shared_->outliers.sweep_if_due(now); }
   void drain();  // closes idle connections
 
  private:

@@ -1,0 +1,186 @@
+#include "proxy/upstream/outlier_detector.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace remora::upstream {
+namespace {
+
+constexpr MonotonicTime kNever{};
+
+}  // namespace
+
+OutlierDetector::OutlierDetector(const model::OutlierDetection& config, HealthGeneration& generation, OnEvent on_event)
+    : config_(config), generation_(generation), on_event_(std::move(on_event)) {}
+
+std::string_view OutlierDetector::name(Kind kind) {
+  switch (kind) {
+    case Kind::consecutive_5xx:
+      return "consecutive_5xx";
+    case Kind::consecutive_gateway_failure:
+      return "consecutive_gateway_failure";
+    case Kind::consecutive_local_origin_failure:
+      return "consecutive_local_origin_failure";
+  }
+  return "";
+}
+
+void OutlierDetector::set_endpoints(std::vector<std::shared_ptr<EndpointHealth>> endpoints) {
+  const std::lock_guard lock(mutex_);
+  endpoints_ = std::move(endpoints);
+  counts_.active = static_cast<std::uint32_t>(
+      std::ranges::count_if(endpoints_, [](const auto& endpoint) { return endpoint->ejected.load(); }));
+  if (!config_.enabled && counts_.active > 0) {  // the reload turned detection off: nobody would ever take them back
+    for (const auto& endpoint : endpoints_) {
+      if (endpoint->ejected.load()) {
+        uneject(*endpoint, endpoint->ejected_at.load());
+      }
+    }
+  }
+}
+
+void OutlierDetector::on_5xx(EndpointHealth& endpoint, int status, MonotonicTime now, Random& random) {
+  if (status >= 502 && status <= 504) {
+    if (endpoint.consecutive_gateway_failure.fetch_add(1, std::memory_order_relaxed) + 1 ==
+        config_.consecutive_gateway_failure) {
+      detected(endpoint, Kind::consecutive_gateway_failure, now, random);
+    }
+  } else {
+    reset(endpoint.consecutive_gateway_failure);
+  }
+  if (endpoint.consecutive_5xx.fetch_add(1, std::memory_order_relaxed) + 1 == config_.consecutive_5xx) {
+    detected(endpoint, Kind::consecutive_5xx, now, random);
+  }
+}
+
+void OutlierDetector::on_local_failure(EndpointHealth& endpoint, LocalFailure failure, MonotonicTime now,
+                                       Random& random) {
+  if (!config_.enabled) {
+    return;
+  }
+  if (!config_.split_external_local_origin_errors) {
+    // Without the split our own failures count as the status that we answer with.
+    on_5xx(endpoint, failure == LocalFailure::timeout ? 504 : 503, now, random);
+    return;
+  }
+  if (endpoint.consecutive_local_origin_failure.fetch_add(1, std::memory_order_relaxed) + 1 ==
+      config_.consecutive_local_origin_failure) {
+    detected(endpoint, Kind::consecutive_local_origin_failure, now, random);
+  }
+}
+
+void OutlierDetector::detected(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random) {
+  const std::lock_guard lock(mutex_);
+  if (endpoint.ejected.load(std::memory_order_relaxed)) {
+    return;  // requests that were under way when it was ejected; its counters begin anew when it comes back
+  }
+  ++counts_.detected[static_cast<std::size_t>(kind)];
+  eject(endpoint, kind, now, random);
+  // Another bout counts from zero, whether this one was enforced or not.
+  switch (kind) {
+    case Kind::consecutive_5xx:
+      reset(endpoint.consecutive_5xx);
+      break;
+    case Kind::consecutive_gateway_failure:
+      reset(endpoint.consecutive_gateway_failure);
+      break;
+    case Kind::consecutive_local_origin_failure:
+      reset(endpoint.consecutive_local_origin_failure);
+      break;
+  }
+}
+
+void OutlierDetector::eject(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random) {
+  const bool known = std::ranges::any_of(endpoints_, [&](const auto& each) { return each.get() == &endpoint; });
+  if (!known) {
+    return;  // it left the cluster while a request was under way
+  }
+  const std::size_t share = std::size_t{100} * (counts_.active + 1);
+  const bool room = share <= std::size_t{std::min(config_.max_ejection_percent, 100u)} * endpoints_.size();
+  if (!room && !(config_.always_eject_one_host && counts_.active == 0)) {
+    ++counts_.overflow;
+    tell({Event::What::overflow, kind, endpoint});
+    return;
+  }
+  if (random.below(100) >= enforcing(kind)) {
+    tell({Event::What::not_enforced, kind, endpoint});
+    return;
+  }
+  // One multiple longer each time, up to the maximum.
+  std::uint32_t multiplier = endpoint.multiplier.load(std::memory_order_relaxed);
+  if (multiplier * config_.base_ejection_time < config_.max_ejection_time + config_.base_ejection_time) {
+    endpoint.multiplier.store(++multiplier, std::memory_order_relaxed);
+  }
+  const Milliseconds jitter(random.below(static_cast<std::uint64_t>(config_.max_ejection_time_jitter.count()) + 1));
+  const Milliseconds time = std::min(multiplier * config_.base_ejection_time, config_.max_ejection_time) + jitter;
+  endpoint.ejected_at.store(now);
+  endpoint.ejected_until.store(now + time);
+  endpoint.ejections.fetch_add(1, std::memory_order_relaxed);
+  endpoint.ejected.store(true, std::memory_order_relaxed);
+  ++counts_.active;
+  ++counts_.enforced[static_cast<std::size_t>(kind)];
+  generation_.fetch_add(1, std::memory_order_release);
+  tell({Event::What::ejected, kind, endpoint, now + time});
+}
+
+void OutlierDetector::uneject(EndpointHealth& endpoint, MonotonicTime now) {
+  reset(endpoint.consecutive_5xx);
+  reset(endpoint.consecutive_gateway_failure);
+  reset(endpoint.consecutive_local_origin_failure);
+  endpoint.unejected_at.store(now);
+  endpoint.ejected.store(false, std::memory_order_relaxed);
+  --counts_.active;
+  generation_.fetch_add(1, std::memory_order_release);
+  tell({Event::What::unejected, {}, endpoint});
+}
+
+void OutlierDetector::sweep_if_due(MonotonicTime now) {
+  MonotonicTime due = next_sweep_.load(std::memory_order_relaxed);
+  // The first call only begins the first interval; of workers that come at once, one sweeps.
+  if (config_.enabled && now >= due && next_sweep_.compare_exchange_strong(due, now + config_.interval) &&
+      due != kNever) {
+    sweep(now);
+  }
+}
+
+void OutlierDetector::sweep(MonotonicTime now) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint->ejected.load(std::memory_order_relaxed)) {
+      if (endpoint->ejected_until.load() <= now) {
+        uneject(*endpoint, now);
+      }
+      continue;
+    }
+    const MonotonicTime back = endpoint->unejected_at.load();
+    const std::uint32_t multiplier = endpoint->multiplier.load(std::memory_order_relaxed);
+    if (multiplier > 0 && back != kNever && now - back >= config_.interval) {
+      endpoint->multiplier.store(multiplier - 1, std::memory_order_relaxed);
+    }
+  }
+}
+
+std::uint32_t OutlierDetector::enforcing(Kind kind) const {
+  switch (kind) {
+    case Kind::consecutive_5xx:
+      return config_.enforcing_consecutive_5xx;
+    case Kind::consecutive_gateway_failure:
+      return config_.enforcing_consecutive_gateway_failure;
+    case Kind::consecutive_local_origin_failure:
+      return config_.enforcing_consecutive_local_origin_failure;
+  }
+  return 0;
+}
+
+OutlierDetector::Counts OutlierDetector::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void OutlierDetector::tell(const Event& event) const {
+  if (on_event_) {
+    on_event_(event);
+  }
+}
+
+}  // namespace remora::upstream
