@@ -188,7 +188,7 @@ def test_a_client_that_leaves_ends_the_upstream_request(simple, up):
     peer = simple.connect()
     peer.send(get("/"))
     up.wait_requests(1)
-    peer.close()
+    peer.reset()  # a mere FIN may be a client that only has no more to say
     assert up.wait_ended(0) in ("eof", "reset")
 
 

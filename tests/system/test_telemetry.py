@@ -92,7 +92,7 @@ def test_gauges_return_to_zero(simple, up):
     assert simple.metric("remora_downstream_connections_active") == 1
     assert simple.metric("remora_downstream_requests_active") == 1
     assert simple.metric("remora_upstream_requests_active") == 1
-    peer.close()
+    peer.reset()
     for name in (
         "downstream_connections_active",
         "downstream_requests_active",
