@@ -37,6 +37,19 @@ SCENARIOS = [
 ]
 
 
+# A tail is easily disturbed: of many short readings the median forgets those that were.
+OPEN_LOOP_READINGS = 3  # a round
+
+
+def repeated(scenarios: list[Scenario]) -> list[Scenario]:
+    return [s for s in scenarios for _ in range(OPEN_LOOP_READINGS if s.rate else 1)]
+
+
+def steps_of(scenarios: list[Scenario], proxies: int) -> int:
+    """Readings in a round."""
+    return sum(proxies + bool(s.rate) for s in repeated(scenarios))
+
+
 def rate_scenario(rate: int, connections: int = 32) -> Scenario:
     return Scenario(f"rate{rate}", f"{rate:,} requests/s", connections, rate=rate)
 
@@ -80,6 +93,13 @@ def holding(lock: Optional[Path]) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_UN)
 
 
+def read_word(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return "?"
+
+
 def machine() -> dict[str, object]:
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -90,6 +110,7 @@ def machine() -> dict[str, object]:
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
+        "congestion_control": read_word("/proc/sys/net/ipv4/tcp_congestion_control"),
         "host": platform.node(),
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -144,19 +165,18 @@ class Bench:
 
     def rounds(self, scenarios: list[Scenario], rounds: int, duration: float, warmup: float, lock: Optional[Path],
                progress: Progress) -> dict:
-        """results[scenario][proxy] = one reading a round. Open-loop scenarios are also sent direct."""
+        """results[scenario][proxy] = one reading a round, or several in open loop, which is also sent direct."""
         results: dict = {s.key: {} for s in scenarios}
         servers = {name: self.start(name) for name in self.names}
         try:
             for number in range(rounds):
                 with holding(lock):
-                    for scenario in scenarios:
+                    for scenario in repeated(scenarios):
                         turn = ["direct", *self.names] if scenario.rate else list(self.names)
                         turn = turn[number % len(turn):] + turn[: number % len(turn)]  # nobody is always first
                         for name in turn:
                             progress.step(f"round {number + 1} of {rounds} · {scenario.title} · {name}")
-                            seconds = duration * 2 if scenario.rate else duration
-                            said = self.load(servers.get(name), scenario, seconds, warmup)
+                            said = self.load(servers.get(name), scenario, duration, warmup)
                             results[scenario.key].setdefault(name, []).append(said)
         finally:
             for server in servers.values():

@@ -83,7 +83,7 @@ def run(args: argparse.Namespace) -> dict:
     pairs = args.pairs or (512 if args.quick else 1000)
     results = {"machine": ms.machine(), "versions": programs.versions(), "notes": notes, "proxies": names}
     results |= {"rounds": rounds, "duration": duration, "scenario_facts": ms.scenario_facts(scenarios)}
-    steps = rounds * sum(len(names) + bool(s.rate) for s in scenarios) + (0 if args.no_memory else len(names))
+    steps = rounds * ms.steps_of(scenarios, len(names)) + (0 if args.no_memory else len(names))
     progress = ms.Progress(steps)
     with tempfile.TemporaryDirectory(prefix="remora-bench-") as work:
         bench = ms.Bench(programs, names, Path(work), cores())

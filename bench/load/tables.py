@@ -104,7 +104,7 @@ def machine_line(results: dict) -> str:
     versions = ", ".join(f"{NAMES[name]} {version}" for name, version in results["versions"].items() if name in results["proxies"])
     count = results["rounds"]
     rounds = f"{count} rounds of {results['duration']:g} s, medians" if count > 1 else f"1 round of {results['duration']:g} s"
-    return f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, {m['date']}; {versions}; {rounds}"
+    return f"{m['cpu']}, {m['cores']} cores, Linux {m['kernel']} ({m.get('congestion_control', '?')}), {m['date']}; {versions}; {rounds}"
 
 
 def text(results: dict, wanted: bool = True) -> str:
