@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "proxy/exchange/forwarding.h"
+#include "proxy/exchange/normalize_path.h"
 #include "proxy/filters/header_edit.h"
 #include "proxy/filters/request_id.h"
 #include "proxy/filters/tracing.h"
@@ -103,6 +104,9 @@ bool Exchange::admit_head() {
                  .close = true});
     return false;
   }
+  if (!normalize_head(config)) {
+    return false;
+  }
   strip_host_port(*request_, config, info_.connection->local.port());
   info_.original_authority = request_->authority;
   if (request_->upgrade) {
@@ -139,6 +143,45 @@ bool Exchange::admit_head() {
         new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
     go_on->status = 100;
     stream_->send_informational(*go_on);
+  }
+  return true;
+}
+
+// The spelling of paths and header names, where the listener says which one it wants.
+bool Exchange::normalize_head(const model::HttpConnectionManager& config) {
+  using Underscores = model::HttpConnectionManager::Underscores;
+  if (config.underscores != Underscores::allow) {
+    const auto odd = [](const http::Header& header) { return header.name.find('_') != std::string_view::npos; };
+    const std::size_t found = request_->headers.remove_if(odd);
+    if (found > 0 && config.underscores == Underscores::reject_request) {
+      local_reply({.status = 400,
+                   .details = "http1.unexpected_underscore",
+                   .reason = "underscore_in_header",
+                   .body = "Bad Request",
+                   .cause = "A header's name holds an underscore, which this listener rejects.",
+                   .way_out = "See headers_with_underscores_action.",
+                   .close = true});
+      return false;
+    }
+  }
+  if (config.normalize_path) {
+    const auto path = normalize_path(request_->path, arena_);
+    if (!path) {
+      local_reply({.status = 400,
+                   .details = "path_normalization_failed",
+                   .reason = "bad_path",
+                   .cause = "The path cannot be normalized.",
+                   .way_out = "Clients do not send a NUL in a path.",
+                   .close = true});
+      return false;
+    }
+    request_->path = *path;
+  }
+  if (config.merge_slashes) {
+    request_->path = merge_slashes(request_->path, arena_);
+  }
+  if (request_->authority.empty() && request_->protocol == http::Protocol::http10) {
+    request_->authority = config.default_host_for_http_10;
   }
   return true;
 }
@@ -223,7 +266,13 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
   }
   if (const auto host = routing::rewrite_host(action, weighted_, *request_, {})) {
     if (action.append_x_forwarded_host) {
-      headers.add(HeaderId::x_forwarded_host, request_->authority);
+      const std::string_view before = headers.value(HeaderId::x_forwarded_host);
+      headers.set(HeaderId::x_forwarded_host, before.empty()
+                                                  ? request_->authority
+                                                  : arena_.concat(before, std::string_view(","), request_->authority));
+    }
+    if (*host != request_->authority && !listener_.config->http.suppress_envoy_headers) {
+      headers.set("x-envoy-original-host", request_->authority);
     }
     request_->authority = *host;
   }
@@ -319,7 +368,7 @@ void Exchange::on_request_error(const http::ProtocolError& error) {
                  .close = true});
     return;
   }
-  owner_.close_downstream(true);
+  cut_response();
 }
 
 void Exchange::reject(http::ServerStream& stream, int status, ResponseFlags flags, std::string_view details,
@@ -428,6 +477,9 @@ void Exchange::start_attempt() {
 void Exchange::on_attempt_ready() {
   touch();
   info_.upstream_begin = worker_.loop.now();
+  if (!listener_.config->http.access_logs.empty()) {
+    info_.upstream_local_text = arena_.copy(attempt_->local_text());
+  }
   send_buffered_request();
 }
 
@@ -481,7 +533,7 @@ void Exchange::on_request_timeout() {
     if (begun) {
       info_.flags |= flag::kUpstreamRequestTimeout;
       info_.response_code_details = "response_timeout";
-      owner_.close_downstream(true);
+      cut_response();
       return;
     }
     fail_request({.kind = FailureKind::request_timeout}, RetryVerdict::no);
@@ -510,7 +562,7 @@ void Exchange::on_idle_timeout() {
   info_.flags |= flag::kStreamIdleTimeout;
   if (response_begun_) {
     info_.response_code_details = "stream_idle_timeout";
-    owner_.close_downstream(true);
+    cut_response();
     return;
   }
   local_reply({.status = request_complete_ || !has_body_ ? 504 : 408,
@@ -526,7 +578,7 @@ void Exchange::on_request_body_timeout() {
   touch();
   drop_attempt();
   if (response_begun_) {
-    owner_.close_downstream(true);
+    cut_response();
     return;
   }
   local_reply({.status = 408,

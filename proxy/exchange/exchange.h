@@ -86,8 +86,9 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
 
   void touch();
   void enter(State state) { state_ = state; }
-  bool admit_head();     // hygiene that answers by itself; false: answered
-  bool route_request();  // false: answered
+  bool admit_head();                                                // hygiene that answers by itself; false: answered
+  bool normalize_head(const model::HttpConnectionManager& config);  // false: answered
+  bool route_request();                                             // false: answered
   bool choose_cluster(const model::RouteAction& action);
   void prepare_upstream_head(const model::RouteAction& action);
   void answer_directly(const model::DirectResponse& response);
@@ -101,6 +102,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   void forward_head(http::ResponseHead& head, bool end);
   void finish_response_head(http::ResponseHead& head, bool upstream);
   void local_reply(LocalReply reply);
+  void cut_response();  // what was sent goes out; the client sees that the rest is missing
   void release_limits();
   void drop_attempt();
   void note_activity();

@@ -76,7 +76,8 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
   if (!request_complete_ && has_body_ && !head.upgrade) {
     stream_->close_after();  // an early answer: the rest of the request is not wanted
   }
-  if (!listener_.config->http.suppress_envoy_headers) {
+  const bool sent_whole = request_complete_ || !has_body_;  // else it would not say how long the service took
+  if (!listener_.config->http.suppress_envoy_headers && sent_whole && !tunnel_) {
     const auto took = std::chrono::duration_cast<Milliseconds>(info_.response_begin - info_.upstream_begin);
     head.headers.set(HeaderId::x_envoy_upstream_service_time,
                      decimal(arena_, static_cast<std::uint64_t>(took.count())));
@@ -122,6 +123,12 @@ void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
                                                 : arena_.concat(via, std::string_view(", "), config.via));
   }
   set_request_id_in_response(head, config, info_);
+}
+
+void Exchange::cut_response() {
+  if (stream_ != nullptr) {
+    stream_->reset();
+  }
 }
 
 void Exchange::on_attempt_body(std::string_view data) {
@@ -218,7 +225,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
     info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
                                                                : flag::kUpstreamConnectionTermination;
     info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
-    owner_.close_downstream(true);
+    cut_response();
     return;
   }
   RetryDecision decision = retry_->on_failure(failure, worker_.random);
@@ -331,6 +338,11 @@ void Exchange::answer_directly(const model::DirectResponse& response) {
   head->headers.add(HeaderId::content_length, decimal(arena_, response.body.size()));
   if (!response.body.empty()) {
     head->headers.add(HeaderId::content_type, "text/plain");
+  }
+  if (response.status == 201 || response.status / 100 == 3) {  // as Envoy: where the new thing is
+    const std::string_view proto = request_->headers.value(HeaderId::x_forwarded_proto);
+    head->headers.add(HeaderId::location, arena_.concat(proto.empty() ? "http" : proto, std::string_view("://"),
+                                                        request_->authority, request_->path));
   }
   if (has_body_) {
     stream_->close_after();

@@ -62,20 +62,20 @@ void clean_outsider(http::RequestHead& head) {
 
 }  // namespace
 
-bool is_internal_address(std::string_view ip) {
+bool is_internal_address(std::string_view ip, const model::HttpConnectionManager& config) {
+  if (config.internal_ranges.empty()) {
+    return false;
+  }
   const auto address = Address::parse(ip, 0);
   if (!address) {
     return false;
   }
-  if (address->is_loopback()) {
-    return true;
+  for (const auto& range : config.internal_ranges) {
+    if (range.contains(*address)) {
+      return true;
+    }
   }
-  if (address->family() == AF_INET) {
-    const auto v4 = ntohl(reinterpret_cast<const sockaddr_in*>(address->data())->sin_addr.s_addr);
-    return (v4 >> 24) == 10 || (v4 >> 20) == 0xac1 || (v4 >> 16) == 0xc0a8;
-  }
-  const auto& v6 = reinterpret_cast<const sockaddr_in6*>(address->data())->sin6_addr;
-  return (v6.s6_addr[0] & 0xfe) == 0xfc;
+  return false;
 }
 
 Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, RequestInfo& info) {
@@ -92,7 +92,8 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
         info.downstream_remote_ip = *address;
       }
     }
-    origin.internal = forwarded.empty() && is_internal_address(remote_ip);
+    origin.internal = forwarded.empty() && (is_internal_address(remote_ip, config) ||
+                                            (config.internal_unix_sockets && !info.connection->remote.is_ip()));
     if (!config.skip_xff_append) {
       headers.set(HeaderId::x_forwarded_for,
                   forwarded.empty() ? remote_ip : arena.concat(forwarded, std::string_view(","), remote_ip));
@@ -106,7 +107,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
     if (!forwarded.empty()) {
       if (const auto address = forwarded_address(forwarded, config.xff_num_trusted_hops)) {
         info.downstream_remote_ip = *address;
-        origin.internal = forwarded.find(',') == std::string_view::npos && is_internal_address(*address);
+        origin.internal = forwarded.find(',') == std::string_view::npos && is_internal_address(*address, config);
       }
     }
     if (headers.find(HeaderId::x_forwarded_proto) == nullptr) {

@@ -20,7 +20,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
 // Host without its port, as strip_any_host_port and strip_matching_host_port say.
 void strip_host_port(http::RequestHead& head, const model::HttpConnectionManager& config, std::uint16_t local_port);
 
-// Is this an address of a private or loopback range? Source: Envoy's default internal_address_config.
-bool is_internal_address(std::string_view ip);
+// Is it in one of the listener's internal_address_config ranges?
+bool is_internal_address(std::string_view ip, const model::HttpConnectionManager& config);
 
 }  // namespace remora::proxy

@@ -48,6 +48,14 @@ struct HttpConnectionManager {
   ServerHeader server_header = ServerHeader::overwrite;
 
   bool use_remote_address = false;
+  // internal_address_config: who may use x-envoy-* request headers. Empty: nobody, as in Envoy since 1.33.
+  struct AddressRange {
+    Address prefix;
+    std::uint32_t length = 0;  // bits
+    bool contains(const Address& address) const;
+  };
+  std::vector<AddressRange> internal_ranges;
+  bool internal_unix_sockets = false;
   std::uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;
   std::string via;

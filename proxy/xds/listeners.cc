@@ -54,6 +54,27 @@ void read_http1(const Scope& scope, const core_v3::Http1ProtocolOptions& message
   http.default_host_for_http_10 = message.default_host_for_http_10();
 }
 
+void read_internal_ranges(const Scope& scope, const Hcm::InternalAddressConfig& message,
+                          model::HttpConnectionManager& http) {
+  const Scope ranges = scope.field("cidr_ranges");
+  for (int i = 0; i < message.cidr_ranges_size(); ++i) {
+    const auto& range = message.cidr_ranges(i);
+    const Scope at = ranges.item(static_cast<std::size_t>(i));
+    const auto address = Address::parse(range.address_prefix(), 0);
+    if (!address) {
+      at.error("address_prefix", address.error().message);
+      continue;
+    }
+    const std::uint32_t most = address->family() == AF_INET ? 32 : 128;
+    const std::uint32_t length = range.prefix_len().value();  // Envoy's default is 0
+    if (length > most) {
+      at.error("prefix_len", fmt::format("is {}, but such an address has {} bits", length, most));
+      continue;
+    }
+    http.internal_ranges.push_back({*address, length});
+  }
+}
+
 void read_percent(const Scope& scope, bool has, std::string_view name, const type_v3::Percent& from, double& to) {
   if (has) {
     to = from.value();
@@ -129,6 +150,9 @@ void read_identity(const Scope& scope, const Hcm& message, model::HttpConnection
   http.via = message.via();
   http.use_remote_address = message.use_remote_address().value();
   http.xff_num_trusted_hops = message.xff_num_trusted_hops();
+  http.internal_unix_sockets = message.internal_address_config().unix_sockets();
+  const Scope internal = scope.field("internal_address_config");
+  read_internal_ranges(internal, message.internal_address_config(), http);
   http.skip_xff_append = message.skip_xff_append();
   http.generate_request_id = !message.has_generate_request_id() || message.generate_request_id().value();
   http.preserve_external_request_id = message.preserve_external_request_id();
