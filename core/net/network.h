@@ -46,6 +46,8 @@ struct ListenOptions {
 class Network {
  public:
   virtual ~Network() = default;
+  // The address by which others know this machine: of its first interface that is no loopback; 127.0.0.1 when all are.
+  virtual Address own_address() = 0;
   // Begins to connect. An errno that comes at once (EMFILE, ENETUNREACH, a refused Unix socket) is the error.
   virtual std::expected<std::unique_ptr<Transport>, int> connect(const Address& to, const ConnectOptions& options) = 0;
   virtual Result<std::unique_ptr<Acceptor>> listen(const Address& at, const ListenOptions& options,

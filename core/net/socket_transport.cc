@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -189,6 +191,22 @@ SocketNetwork::~SocketNetwork() {
   if (spare_fd_ >= 0) {
     ::close(spare_fd_);
   }
+}
+
+Address SocketNetwork::own_address() {
+  Address found = *Address::parse("127.0.0.1", 0);
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) {
+    return found;
+  }
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    if (one->ifa_addr != nullptr && one->ifa_addr->sa_family == AF_INET && (one->ifa_flags & IFF_LOOPBACK) == 0) {
+      found = Address::from_sockaddr(one->ifa_addr, sizeof(sockaddr_in));
+      break;
+    }
+  }
+  freeifaddrs(all);
+  return found;
 }
 
 std::expected<std::unique_ptr<Transport>, int> SocketNetwork::connect(const Address& to,

@@ -40,6 +40,7 @@ class SocketNetwork final : public Network {
   explicit SocketNetwork(LibeventLoop& loop);
   ~SocketNetwork() override;
 
+  Address own_address() override;
   std::expected<std::unique_ptr<Transport>, int> connect(const Address& to, const ConnectOptions& options) override;
   Result<std::unique_ptr<Acceptor>> listen(const Address& at, const ListenOptions& options,
                                            AcceptEvents& events) override;

@@ -188,7 +188,7 @@ bool Exchange::normalize_head(const model::HttpConnectionManager& config) {
 
 bool Exchange::route_request() {
   const model::HttpConnectionManager& config = listener_.config->http;
-  const Origin origin = apply_forwarding(*request_, config, info_);
+  const Origin origin = apply_forwarding(*request_, config, worker_.own_ip, info_);
   assign_request_id(*request_, config, origin.edge, worker_.random, info_);
   continue_or_begin_trace(*request_, config.tracing ? &*config.tracing : nullptr, worker_.random, info_);
 

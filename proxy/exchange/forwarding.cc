@@ -78,7 +78,8 @@ bool is_internal_address(std::string_view ip, const model::HttpConnectionManager
   return false;
 }
 
-Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, RequestInfo& info) {
+Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, std::string_view own_ip,
+                        RequestInfo& info) {
   Origin origin;
   http::HeaderList& headers = head.headers;
   Arena& arena = headers.arena();
@@ -95,12 +96,15 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
     origin.internal = forwarded.empty() && (is_internal_address(remote_ip, config) ||
                                             (config.internal_unix_sockets && !info.connection->remote.is_ip()));
     if (!config.skip_xff_append) {
+      const std::string_view peer = info.connection->remote.is_loopback() ? own_ip : remote_ip;
       headers.set(HeaderId::x_forwarded_for,
-                  forwarded.empty() ? remote_ip : arena.concat(forwarded, std::string_view(","), remote_ip));
+                  forwarded.empty() ? peer : arena.concat(forwarded, std::string_view(","), peer));
     }
     headers.set(HeaderId::x_forwarded_proto, "http");
     origin.edge = !origin.internal;
     if (origin.edge) {
+      headers.remove("x-envoy-downstream-service-cluster");
+      headers.remove("x-envoy-downstream-service-node");
       headers.set(HeaderId::x_envoy_external_address, info.downstream_remote_ip);
     }
   } else {

@@ -14,8 +14,10 @@ struct Origin {
   bool edge = false;      // came from outside, and we are the first to see it
 };
 
-// Fills info.downstream_remote_ip.
-Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, RequestInfo& info);
+// Fills info.downstream_remote_ip. `own_ip`: this machine's address, which x-forwarded-for names in the place of a
+// loopback peer, as Envoy does: the app beside us is this machine to everyone else.
+Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionManager& config, std::string_view own_ip,
+                        RequestInfo& info);
 
 // Host without its port, as strip_any_host_port and strip_matching_host_port say.
 void strip_host_port(http::RequestHead& head, const model::HttpConnectionManager& config, std::uint16_t local_port);

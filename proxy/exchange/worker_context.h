@@ -34,6 +34,7 @@ struct WorkerContext {
   Exchange* touched = nullptr;           // exchanges that did something in this turn
   Task account_task;                     // settles them when the turn is over
   AccessLogQueue* access_log = nullptr;  // null: no listener logs
+  std::string own_ip;                    // this machine's address, for x-forwarded-for
   bool draining = false;
   std::uint64_t next_connection_id = 0;
   std::atomic<std::size_t> active_connections{0};  // written by the worker, read by main
