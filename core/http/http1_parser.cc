@@ -338,8 +338,9 @@ Http1Parser::Step Http1Parser::parse_chunked(std::string_view bytes, SpanScratch
     return Step::whole;
   }
   taken = bytes.size();
-  if (code != HPE_OK) {
-    return fail(code);
+  if (code != HPE_OK) {  // beyond the limit anything is too large, however it was split
+    const bool beyond = section_open_ && offset(llhttp_get_error_pos(&parser_)) >= max_head_bytes_;
+    return beyond ? fail(kTrailersTooLarge) : fail(code);
   }
   if (section_open_) {
     const std::string_view part(section_begin_, static_cast<std::size_t>(bytes.data() + bytes.size() - section_begin_));

@@ -150,14 +150,16 @@ std::size_t Http1Server::take_chunked(std::string_view bytes) {
 }
 
 bool Http1Server::on_chunk_data(std::string_view data) {
+  const std::uint64_t before = input_left_;
   input_left_ += data.size();
-  if (limits_.max_body_bytes > 0 && input_left_ > limits_.max_body_bytes) {
-    return false;
+  const bool fits = limits_.max_body_bytes == 0 || input_left_ <= limits_.max_body_bytes;
+  if (!fits) {  // what fits still comes, so that splits make no difference
+    data = data.substr(0, limits_.max_body_bytes - before);
   }
-  if (sink_ != nullptr) {
+  if (sink_ != nullptr && !data.empty()) {
     sink_->on_body(data);
   }
-  return output_ != Output::done;
+  return fits && output_ != Output::done;
 }
 
 void Http1Server::on_trailers() {

@@ -172,7 +172,7 @@ bool read_special(Header& header, char* value, bool request, HopByHop& hop) {
     case HeaderId::host:
       ++hop.hosts;
       hop.host = header.value;
-      return !request;
+      return false;  // in a response it means nothing
     case HeaderId::content_length:
       ++hop.lengths;
       return true;
