@@ -91,7 +91,7 @@ void Worker::tick() {
   date_.assign(text.data(), size);
   context_.date = date_;
   for (auto& cluster : clusters_) {
-    cluster->tick(context_.loop.now());
+    cluster->tick(context_.loop.now(), random_);
   }
   context_.loop.arm(tick_timer_, Milliseconds(250));
 }

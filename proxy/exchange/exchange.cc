@@ -257,7 +257,9 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
 
   http::HeaderList& headers = request_->headers;
   const routing::RouteTable& table = *routes_;
+  info_.attempts = 1;  // of headers' %UPSTREAM_REQUEST_ATTEMPT_COUNT%: they are made once, for the first attempt
   edit_request_headers(headers, {weighted_, info_.route, info_.virtual_host, &table.configuration()}, info_);
+  info_.attempts = 0;
   if (const auto path = routing::rewrite_path(*info_.route, action, request_->path, arena_)) {
     if (headers.find(HeaderId::x_envoy_original_path) == nullptr && !listener_.config->http.suppress_envoy_headers) {
       headers.add(HeaderId::x_envoy_original_path, request_->path);
@@ -271,7 +273,8 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
                                                   ? request_->authority
                                                   : arena_.concat(before, std::string_view(","), request_->authority));
     }
-    if (*host != request_->authority && !listener_.config->http.suppress_envoy_headers) {
+    const bool by_weighted = weighted_ != nullptr && !weighted_->host_rewrite_literal.empty();
+    if (*host != request_->authority && !by_weighted && !listener_.config->http.suppress_envoy_headers) {
       headers.set("x-envoy-original-host", request_->authority);
     }
     request_->authority = *host;
@@ -318,6 +321,9 @@ void Exchange::on_body(std::string_view data) {
       return;
     }
     body_.append(data);
+    if (body_.size() > buffer_limit_) {
+      keep_body_ = false;
+    }
     if (!streaming && body_.size() > std::min<std::uint64_t>(buffer_limit_, net::Connection::kHighMark) &&
         !body_paused_) {
       body_paused_ = true;
@@ -362,7 +368,9 @@ void Exchange::on_request_error(const http::ProtocolError& error) {
                  .flags = flag::kDownstreamProtocolError,
                  .details = error.details,
                  .reason = error.status == 413 ? "body_too_large" : "bad_request_body",
-                 .body = error.status == 413 ? "Payload Too Large" : "Bad Request",
+                 .body = error.status == 413   ? "Payload Too Large"
+                         : error.status == 431 ? "Request Header Fields Too Large"
+                                               : "Bad Request",
                  .cause = error.cause,
                  .way_out = "The client's request is malformed; its connection is closed.",
                  .close = true});
@@ -380,7 +388,7 @@ void Exchange::reject(http::ServerStream& stream, int status, ResponseFlags flag
   std::string_view body = "Bad Request";
   switch (status) {
     case 408:
-      body = "request timeout";
+      body = details == "request_header_timeout" ? "request header timeout" : "request timeout";
       break;
     case 413:
       body = "Payload Too Large";

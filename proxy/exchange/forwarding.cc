@@ -50,6 +50,7 @@ std::optional<std::string_view> forwarded_address(std::string_view list, std::ui
 }
 
 void clean_outsider(http::RequestHead& head) {
+  head.headers.remove("x-envoy-upstream-alt-stat-name");
   head.headers.remove_if([](const http::Header& header) {
     for (const HeaderId id : kInsiderHeaders) {
       if (header.id == id) {
@@ -84,7 +85,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
   http::HeaderList& headers = head.headers;
   Arena& arena = headers.arena();
   const std::string_view remote_ip = info.connection->remote_ip;
-  const std::string_view forwarded = headers.value(HeaderId::x_forwarded_for);
+  const std::string_view forwarded = headers.joined("x-forwarded-for");  // several lines are one list
   info.downstream_remote_ip = remote_ip;
 
   if (config.use_remote_address) {
@@ -103,6 +104,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
     headers.set(HeaderId::x_forwarded_proto, "http");
     origin.edge = !origin.internal;
     if (origin.edge) {
+      headers.remove(HeaderId::x_envoy_decorator_operation);
       headers.remove("x-envoy-downstream-service-cluster");
       headers.remove("x-envoy-downstream-service-node");
       headers.set(HeaderId::x_envoy_external_address, info.downstream_remote_ip);

@@ -127,10 +127,6 @@ std::string_view body_for(const Failure& failure, bool retried, Arena& arena) {
       fmt::format_to(std::back_inserter(text),
                      "upstream connect error or disconnect/reset before headers. {}reset reason: {}",
                      retried ? "retried and the latest " : "", envoy_reason(failure.kind));
-      if (failure.kind == FailureKind::connect_failed && failure.error != 0) {
-        fmt::format_to(std::back_inserter(text), ", transport failure reason: delayed connect error: {}",
-                       std::strerror(failure.error));
-      }
       return keep(arena, text);
     }
   }

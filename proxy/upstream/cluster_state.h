@@ -3,6 +3,9 @@
 // did not change stays. ClusterState belongs to its worker's thread; ClusterShared's atomics to all.
 #pragma once
 
+#include <array>
+#include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,11 +23,16 @@
 
 namespace remora::upstream {
 
+// Words for the operator when a cluster's fitness changes: a breaker opens, an endpoint is ejected. Any thread.
+using ClusterLog = std::function<void(const std::string&)>;
+
 struct ClusterShared {
-  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers);
+  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in);
 
   const std::shared_ptr<const model::Cluster> config;
+  const ClusterLog log;
   HealthGeneration health_generation{0};
+  std::array<std::atomic<std::uint64_t>, 3> breaker_entered{};  // by Breaker::State
   ClusterLimits limits;
   Breaker breaker;
   std::vector<std::shared_ptr<EndpointShared>> endpoints;  // as the configuration lists them
@@ -33,7 +41,7 @@ struct ClusterShared {
 
 class SharedState {
  public:
-  explicit SharedState(std::size_t workers) : workers_(workers) {}
+  explicit SharedState(std::size_t workers, ClusterLog log = {}) : workers_(workers), log_(std::move(log)) {}
   std::size_t workers() const { return workers_; }
 
   // The shared part of this very configuration: made by whoever asks first. Any thread; takes a lock.
@@ -43,6 +51,7 @@ class SharedState {
 
  private:
   const std::size_t workers_;
+  const ClusterLog log_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<ClusterShared>> by_name_;
 };
@@ -70,7 +79,7 @@ class ClusterState {
   void report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random);
 
   // Four times a second or so: what must happen without a request.
-  void tick(MonotonicTime now) { shared_->outliers.sweep_if_due(now); }
+  void tick(MonotonicTime now, Random& random);
   void drain();  // closes idle connections
 
  private:
@@ -79,6 +88,9 @@ class ClusterState {
   http::CodecLimits response_limits_;
   std::vector<std::unique_ptr<EndpointState>> endpoints_;
   LoadBalancer balancer_;
+  const bool counts_events_;  // of one worker alone: what happens to the cluster counts once
+  std::array<std::uint64_t, 3> transitions_seen_{};
+  std::array<std::uint64_t, OutlierDetector::kKinds> ejections_seen_{};
 };
 
 }  // namespace remora::upstream
