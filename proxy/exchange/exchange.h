@@ -89,7 +89,6 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   bool admit_head();                                                // hygiene that answers by itself; false: answered
   bool normalize_head(const model::HttpConnectionManager& config);  // false: answered
   bool route_request();                                             // false: answered
-  bool choose_cluster(const model::RouteAction& action);
   void prepare_upstream_head(const model::RouteAction& action);
   void answer_directly(const model::DirectResponse& response);
   void answer_redirect(const model::RedirectAction& redirect);

@@ -1,4 +1,4 @@
-// The response's half of Exchange: answers of the upstream, retries, and what the proxy answers by itself.
+// The response's half of Exchange: answers of the upstream, and what the proxy answers by itself.
 #include <charconv>
 
 #include "proxy/exchange/exchange.h"
@@ -12,15 +12,12 @@ using http::HeaderId;
 
 namespace {
 
-// Reading goes on at most this much ahead of a slow client.
 std::string_view decimal(Arena& arena, std::uint64_t value) {
   char* text = arena.make_array<char>(20);
   return {text, static_cast<std::size_t>(std::to_chars(text, text + 20, value).ptr - text)};
 }
 
 }  // namespace
-
-// ---- answers of the upstream
 
 void Exchange::on_attempt_informational(http::ResponseHead&) {
   touch();
@@ -167,125 +164,6 @@ void Exchange::on_attempt_end() {
     stream_->send_body({}, true);
   }
 }
-
-// ---- failures and retries
-
-void Exchange::on_attempt_failed(const Failure& failure) {
-  touch();
-  const MonotonicTime now = worker_.loop.now();
-  upstream::EndpointState& endpoint = attempt_->endpoint();
-  if (info_.upstream_local_text.empty()) {
-    info_.upstream_local_text = arena_.copy(attempt_->local_text());
-  }
-  endpoint.cells.requests_error.add();
-  const bool timeout = failure.kind == FailureKind::per_try_timeout || failure.kind == FailureKind::connect_timeout;
-  if (failure.kind == FailureKind::connect_failed || failure.kind == FailureKind::connect_timeout) {
-    cluster_->series()
-        .connect_failures[timeout                                              ? metrics::ConnectFailure::timeout
-                          : failure.error == ECONNREFUSED                      ? metrics::ConnectFailure::refused
-                          : failure.error == ECONNRESET                        ? metrics::ConnectFailure::reset
-                          : failure.error == EMFILE || failure.error == ENFILE ? metrics::ConnectFailure::no_fds
-                          : failure.error == EHOSTUNREACH || failure.error == ENETUNREACH
-                              ? metrics::ConnectFailure::unreachable
-                              : metrics::ConnectFailure::other]
-        .add();
-  }
-  const bool overflow =
-      failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
-
-  // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
-  const bool race = !race_replayed_ && retry_->may_replay_race(failure) &&
-                    (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
-  if (race) {
-    race_replayed_ = true;
-    cluster_->series().keepalive_races.add();
-    if (breaker_pending_) {
-      breaker_pending_ = false;
-      cluster_->breaker().abandon(admission_);
-    }
-    attempt_.reset();
-    --info_.attempts;
-    start_attempt();
-    return;
-  }
-
-  if (!overflow) {
-    cluster_->report_local_failure(endpoint, timeout, now, worker_.random);
-  }
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    if (overflow) {
-      cluster_->breaker().abandon(admission_);
-    } else {
-      cluster_->breaker().on_failure(admission_, now);
-    }
-  }
-  if (response_begun_) {
-    drop_attempt();
-    info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
-                                                               : flag::kUpstreamConnectionTermination;
-    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
-    cut_response();
-    return;
-  }
-  RetryDecision decision = retry_->on_failure(failure, worker_.random);
-  if (decision.verdict == RetryVerdict::yes && try_again(decision)) {
-    return;
-  }
-  drop_attempt();
-  fail_request(failure, decision.verdict);
-}
-
-// False: it may not be tried again after all.
-bool Exchange::try_again(RetryDecision decision) {
-  if (has_body_ && !keep_body_ && info_.bytes_received > 0 && attempt_ && attempt_->head_written()) {
-    cluster_->series().retries_denied[metrics::RetryDenied::body_too_large].add();
-    return false;
-  }
-  if (!holds_retry_limit_ && !cluster_->limits().try_acquire(upstream::ClusterLimits::Kind::retries)) {
-    cluster_->series().retries_denied[metrics::RetryDenied::budget].add();
-    info_.flags |= flag::kUpstreamOverflow;
-    return false;
-  }
-  holds_retry_limit_ = true;
-  cluster_->series().retries[decision.reason].add();
-  drop_attempt();
-  info_.response_begin = {};
-  enter(State::backing_off);
-  worker_.loop.arm(backoff_timer_, decision.after);
-  return true;
-}
-
-void Exchange::on_backoff_over() {
-  touch();
-  start_attempt();
-}
-
-void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    cluster_->breaker().abandon(admission_);
-  }
-  const bool retried = info_.attempts > 1;
-  std::string_view note;
-  switch (verdict) {
-    case RetryVerdict::limit_exceeded:
-      info_.flags |= flag::kUpstreamRetryLimitExceeded;
-      note = "num_retries is used up";
-      break;
-    case RetryVerdict::not_replayable:
-      cluster_->series().retries_denied[metrics::RetryDenied::not_replayable].add();
-      note =
-          "the request may have been acted on, and its method is not idempotent "
-          "(metadata.filter_metadata.remora.retry_non_idempotent allows it)";
-      break;
-    default:
-      break;
-  }
-  local_reply(reply_for(failure, info_, retried, note, arena_));
-}
-
-// ---- what the proxy answers by itself
 
 void Exchange::local_reply(LocalReply reply) {
   drop_attempt();

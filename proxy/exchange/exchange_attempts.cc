@@ -1,0 +1,232 @@
+// Exchange's attempts: where they go, what is sent, and what happens when one fails.
+#include <cerrno>
+#include <charconv>
+
+#include "proxy/exchange/exchange.h"
+
+namespace remora::proxy {
+
+using http::HeaderId;
+
+bool Exchange::replayable() const { return retry_ && retry_->replayable(); }
+
+void Exchange::start_attempt() {
+  const MonotonicTime now = worker_.loop.now();
+  admission_ = cluster_->breaker().admit(now);
+  if (!admission_.admitted()) {
+    cluster_->series().overflows[metrics::Overflow::breaker_open].add();
+    fail_request({.kind = FailureKind::breaker_open}, RetryVerdict::no);
+    return;
+  }
+  breaker_pending_ = true;
+  upstream::EndpointState* endpoint = cluster_->pick(worker_.random, retry_->tried(), retry_->more_choices());
+  if (endpoint == nullptr) {
+    fail_request({.kind = FailureKind::no_healthy_endpoint}, RetryVerdict::no);
+    return;
+  }
+  retry_->note_attempt(*endpoint);
+  ++info_.attempts;
+  cluster_->series().attempts.add();
+  info_.endpoint = endpoint->config;
+  info_.upstream_host_text = endpoint->shared->text;
+  enter(State::dispatched);
+
+  http::HeaderList& headers = request_->headers;
+  if (!listener_.config->http.suppress_envoy_headers && timeout_.count() > 0) {
+    Milliseconds left = timeout_;
+    if (info_.attempts > 1 && request_complete_) {
+      const MonotonicTime from = has_body_ ? info_.request_end : info_.start;
+      left -= std::chrono::duration_cast<Milliseconds>(now - from);
+    }
+    const Milliseconds per_try = retry_->per_try_timeout(timeout_);
+    if (per_try.count() > 0 && per_try < left) {
+      left = per_try;
+    }
+    char* text = arena_.make_array<char>(20);
+    const auto end = std::to_chars(text, text + 20, std::max<std::int64_t>(left.count(), 1)).ptr;
+    headers.set(HeaderId::x_envoy_expected_rq_timeout_ms, {text, static_cast<std::size_t>(end - text)});
+  }
+  if (info_.virtual_host->include_request_attempt_count) {
+    char* text = arena_.make_array<char>(10);
+    const auto end = std::to_chars(text, text + 10, info_.attempts).ptr;
+    headers.set(HeaderId::x_envoy_attempt_count, {text, static_cast<std::size_t>(end - text)});
+  }
+  if (retry_->per_try_timeout(timeout_).count() > 0 && !tunnel_) {
+    worker_.loop.arm(per_try_timer_, retry_->per_try_timeout(timeout_));
+  }
+
+  http::BodyLength length;
+  if (has_body_) {
+    const http::Header* known = headers.find(HeaderId::content_length);
+    length.kind = known == nullptr ? http::BodyLength::Kind::chunked : http::BodyLength::Kind::known;
+    if (known != nullptr) {
+      std::from_chars(known->value.data(), known->value.data() + known->value.size(), length.length);
+    }
+  }
+  attempt_.emplace(arena_, *this, *endpoint, *request_, length);
+  if (auto started = attempt_->start(); !started) {
+    cluster_->series().overflows[metrics::Overflow::pending_requests].add();
+    on_attempt_failed(started.error());
+  }
+}
+
+void Exchange::on_attempt_ready() {
+  touch();
+  info_.upstream_begin = worker_.loop.now();
+  if (!listener_.config->http.access_logs.empty()) {
+    info_.upstream_local_text = arena_.copy(attempt_->local_text());
+  }
+  send_buffered_request();
+}
+
+void Exchange::send_buffered_request() {
+  if (!has_body_) {
+    info_.upstream_sent = worker_.loop.now();
+    return;
+  }
+  body_.for_each([this](std::string_view part) { attempt_->send_body(part, false); });
+  if (!keep_body_) {
+    body_.clear();
+  }
+  if (request_complete_) {
+    info_.upstream_sent = worker_.loop.now();
+    if (request_trailers_ != nullptr) {
+      attempt_->send_trailers(*request_trailers_);
+    } else {
+      attempt_->send_body({}, true);
+    }
+  } else if (body_paused_ && !attempt_->upstream_full()) {
+    body_paused_ = false;
+    owner_.resume_request();
+  }
+}
+
+void Exchange::on_attempt_drained() {
+  if (body_paused_) {
+    body_paused_ = false;
+    owner_.resume_request();
+  }
+}
+
+void Exchange::drop_attempt() {
+  per_try_timer_.cancel();
+  backoff_timer_.cancel();
+  attempt_.reset();
+}
+
+void Exchange::on_attempt_failed(const Failure& failure) {
+  touch();
+  const MonotonicTime now = worker_.loop.now();
+  upstream::EndpointState& endpoint = attempt_->endpoint();
+  if (info_.upstream_local_text.empty()) {
+    info_.upstream_local_text = arena_.copy(attempt_->local_text());
+  }
+  endpoint.cells.requests_error.add();
+  const bool timeout = failure.kind == FailureKind::per_try_timeout || failure.kind == FailureKind::connect_timeout;
+  if (failure.kind == FailureKind::connect_failed || failure.kind == FailureKind::connect_timeout) {
+    cluster_->series()
+        .connect_failures[timeout                                              ? metrics::ConnectFailure::timeout
+                          : failure.error == ECONNREFUSED                      ? metrics::ConnectFailure::refused
+                          : failure.error == ECONNRESET                        ? metrics::ConnectFailure::reset
+                          : failure.error == EMFILE || failure.error == ENFILE ? metrics::ConnectFailure::no_fds
+                          : failure.error == EHOSTUNREACH || failure.error == ENETUNREACH
+                              ? metrics::ConnectFailure::unreachable
+                              : metrics::ConnectFailure::other]
+        .add();
+  }
+  const bool overflow =
+      failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
+
+  // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
+  const bool race = !race_replayed_ && retry_->may_replay_race(failure) &&
+                    (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
+  if (race) {
+    race_replayed_ = true;
+    cluster_->series().keepalive_races.add();
+    if (breaker_pending_) {
+      breaker_pending_ = false;
+      cluster_->breaker().abandon(admission_);
+    }
+    attempt_.reset();
+    --info_.attempts;
+    start_attempt();
+    return;
+  }
+
+  if (!overflow) {
+    cluster_->report_local_failure(endpoint, timeout, now, worker_.random);
+  }
+  if (breaker_pending_) {
+    breaker_pending_ = false;
+    if (overflow) {
+      cluster_->breaker().abandon(admission_);
+    } else {
+      cluster_->breaker().on_failure(admission_, now);
+    }
+  }
+  if (response_begun_) {
+    drop_attempt();
+    info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
+                                                               : flag::kUpstreamConnectionTermination;
+    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    cut_response();
+    return;
+  }
+  RetryDecision decision = retry_->on_failure(failure, worker_.random);
+  if (decision.verdict == RetryVerdict::yes && try_again(decision)) {
+    return;
+  }
+  drop_attempt();
+  fail_request(failure, decision.verdict);
+}
+
+// False: it may not be tried again after all.
+bool Exchange::try_again(RetryDecision decision) {
+  if (has_body_ && !keep_body_ && info_.bytes_received > 0 && attempt_ && attempt_->head_written()) {
+    cluster_->series().retries_denied[metrics::RetryDenied::body_too_large].add();
+    return false;
+  }
+  if (!holds_retry_limit_ && !cluster_->limits().try_acquire(upstream::ClusterLimits::Kind::retries)) {
+    cluster_->series().retries_denied[metrics::RetryDenied::budget].add();
+    info_.flags |= flag::kUpstreamOverflow;
+    return false;
+  }
+  holds_retry_limit_ = true;
+  cluster_->series().retries[decision.reason].add();
+  drop_attempt();
+  info_.response_begin = {};
+  enter(State::backing_off);
+  worker_.loop.arm(backoff_timer_, decision.after);
+  return true;
+}
+
+void Exchange::on_backoff_over() {
+  touch();
+  start_attempt();
+}
+
+void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
+  if (breaker_pending_) {
+    breaker_pending_ = false;
+    cluster_->breaker().abandon(admission_);
+  }
+  const bool retried = info_.attempts > 1;
+  std::string_view note;
+  switch (verdict) {
+    case RetryVerdict::limit_exceeded:
+      info_.flags |= flag::kUpstreamRetryLimitExceeded;
+      note = "num_retries is used up";
+      break;
+    case RetryVerdict::not_replayable:
+      cluster_->series().retries_denied[metrics::RetryDenied::not_replayable].add();
+      note =
+          "the request may have been acted on, and its method is not idempotent "
+          "(metadata.filter_metadata.remora.retry_non_idempotent allows it)";
+      break;
+    default:
+      break;
+  }
+  local_reply(reply_for(failure, info_, retried, note, arena_));
+}
+
+}  // namespace remora::proxy
