@@ -132,6 +132,9 @@ std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstr
   if (!options.service_cluster.empty()) {
     bootstrap.mutable_node()->set_cluster(options.service_cluster);
   }
+  if (!options.service_zone.empty()) {
+    bootstrap.mutable_node()->mutable_locality()->set_zone(options.service_zone);
+  }
 
   auto snapshot = std::make_shared<model::Snapshot>();
   const Scope root(context);

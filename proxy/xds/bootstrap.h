@@ -17,6 +17,7 @@ struct LoadOptions {
   std::string config_yaml;      // --config-yaml: merged over the file as protobuf merges: lists grow, values replace
   std::string service_node;     // --service-node: replaces node.id
   std::string service_cluster;  // --service-cluster: replaces node.cluster
+  std::string service_zone;     // --service-zone: replaces node.locality.zone
 };
 
 std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstrap(std::string_view text,

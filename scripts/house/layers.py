@@ -35,7 +35,9 @@ LAYERS = {
     "proxy/worker": ["proxy/listener", "proxy/inbound", "proxy/outbound"],
     "proxy/inbound": ["proxy/listener"],
     "proxy/outbound": ["proxy/listener"],
-    "proxy/sidecar": ["proxy/worker", "proxy/*"],
+    "proxy/worker_thread": ["proxy/worker"],
+    "proxy/sidecar": ["proxy/worker_thread", "proxy/*"],
+    "proxy/sidecar_facts": ["proxy/sidecar"],
     "proxy/main": ["proxy/sidecar"],
 }
 

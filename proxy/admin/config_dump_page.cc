@@ -1,0 +1,189 @@
+// /config_dump: what was loaded, cut out of the bootstrap's JSON and framed as Envoy frames it.
+#include <fmt/format.h>
+#include <time.h>
+
+#include <functional>
+
+#include "proxy/admin/json.h"
+#include "proxy/admin/pages.h"
+
+namespace remora::admin {
+namespace {
+
+constexpr std::string_view kPackage = "type.googleapis.com/envoy.admin.v3.";
+
+// One entry of a static list: its resource's type, and the resource.
+struct Entry {
+  std::string_view wrapper;  // StaticListener
+  std::string_view member;   // listener
+  std::string_view type;     // envoy.config.listener.v3.Listener
+  std::string_view resource;
+};
+
+struct Section {
+  std::string_view type;  // ListenersConfigDump
+  std::string_view list;  // static_listeners
+  std::vector<Entry> entries;
+};
+
+std::string timestamp(WallTime time) {
+  const auto since = time.time_since_epoch();
+  const time_t seconds = std::chrono::duration_cast<Seconds>(since).count();
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+  return fmt::format("{}.{:03}Z", text, std::chrono::duration_cast<Milliseconds>(since).count() % 1000);
+}
+
+std::vector<std::string_view> inline_routes(std::string_view listener) {
+  std::vector<std::string_view> out;
+  for (std::string_view chain : json_elements(json_member(listener, "filter_chains"))) {
+    for (std::string_view filter : json_elements(json_member(chain, "filters"))) {
+      const std::string_view routes = json_member(json_member(filter, "typed_config"), "route_config");
+      if (!routes.empty()) {
+        out.push_back(routes);
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<Section> sections_of(std::string_view bootstrap, const std::function<bool(std::string_view)>& wanted) {
+  Section clusters{"ClustersConfigDump", "static_clusters", {}};
+  Section listeners{"ListenersConfigDump", "static_listeners", {}};
+  Section routes{"RoutesConfigDump", "static_route_configs", {}};
+  const auto add = [&](Section& section, Entry entry) {
+    if (wanted(json_text(json_member(entry.resource, "name")))) {
+      section.entries.push_back(entry);
+    }
+  };
+  const std::string_view resources = json_member(bootstrap, "static_resources");
+  for (std::string_view cluster : json_elements(json_member(resources, "clusters"))) {
+    add(clusters, {"ClustersConfigDump.StaticCluster", "cluster", "envoy.config.cluster.v3.Cluster", cluster});
+  }
+  for (std::string_view listener : json_elements(json_member(resources, "listeners"))) {
+    add(listeners, {"ListenersConfigDump.StaticListener", "listener", "envoy.config.listener.v3.Listener", listener});
+    for (std::string_view config : inline_routes(listener)) {
+      add(routes,
+          {"RoutesConfigDump.StaticRouteConfig", "route_config", "envoy.config.route.v3.RouteConfiguration", config});
+    }
+  }
+  return {std::move(clusters), std::move(listeners), std::move(routes)};
+}
+
+void write_entry(JsonWriter& json, const Entry& entry, const std::string& loaded, bool with_wrapper) {
+  json.begin_object();
+  if (with_wrapper) {
+    json.key("@type").string(fmt::format("{}{}", kPackage, entry.wrapper));
+  }
+  json.key(entry.member).begin_object().key("@type").string(fmt::format("type.googleapis.com/{}", entry.type));
+  json.raw_members(entry.resource).end_object();
+  json.key("last_updated").string(loaded).end_object();
+}
+
+std::string_view health_name(const EndpointFacts& endpoint) {
+  using Health = model::Endpoint::Health;
+  if (endpoint.failed_outlier_check || endpoint.failed_active_hc || endpoint.configured == Health::unhealthy) {
+    return "UNHEALTHY";
+  }
+  return endpoint.configured == Health::degraded   ? "DEGRADED"
+         : endpoint.configured == Health::draining ? "DRAINING"
+                                                   : "HEALTHY";
+}
+
+void write_endpoints(JsonWriter& json, const std::vector<ClusterFacts>& clusters,
+                     const std::function<bool(std::string_view)>& wanted) {
+  json.begin_object().key("@type").string(fmt::format("{}EndpointsConfigDump", kPackage));
+  json.key("static_endpoint_configs").begin_array();
+  for (const ClusterFacts& cluster : clusters) {
+    if (!wanted(cluster.name)) {
+      continue;
+    }
+    json.begin_object().key("endpoint_config").begin_object();
+    json.key("@type").string("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment");
+    json.key("cluster_name").string(cluster.name);
+    json.key("endpoints").begin_array().begin_object();
+    json.key("locality").begin_object().end_object().key("lb_endpoints").begin_array();
+    for (const EndpointFacts& endpoint : cluster.endpoints) {
+      json.begin_object().key("endpoint").begin_object().key("address");
+      write_address(json, endpoint.address);
+      if (!endpoint.hostname.empty()) {
+        json.key("hostname").string(endpoint.hostname);
+      }
+      json.end_object();
+      json.key("health_status").string(health_name(endpoint));
+      json.key("load_balancing_weight").number(endpoint.weight).end_object();
+    }
+    json.end_array().end_object().end_array().end_object().end_object();
+  }
+  json.end_array().end_object();
+}
+
+void write_section(JsonWriter& json, const Section& section, const std::string& loaded) {
+  json.begin_object().key("@type").string(fmt::format("{}{}", kPackage, section.type));
+  if (!section.entries.empty()) {
+    json.key(section.list).begin_array();
+    for (const Entry& entry : section.entries) {
+      write_entry(json, entry, loaded, false);
+    }
+    json.end_array();
+  }
+  json.end_object();
+}
+
+}  // namespace
+
+AdminResponse AdminPages::config_dump(const AdminRequest& request) {
+  if (request.find("mask")) {
+    return text("mask is not supported: ?resource= gives one list, ?name_regex= some of it\n", 400);
+  }
+  const auto snapshot = facts_.snapshot();
+  if (snapshot == nullptr || snapshot->bootstrap_json == nullptr) {
+    return text("no configuration is loaded yet\n", 503);
+  }
+  std::optional<model::Regex> regex;
+  if (const auto pattern = request.find("name_regex"); pattern && !pattern->empty()) {
+    auto compiled = model::Regex::compile(std::string(*pattern));
+    if (!compiled) {
+      return text(fmt::format("Error while parsing name_regex from {}: {}\n", *pattern, compiled.error().message), 400);
+    }
+    regex = std::move(*compiled);
+  }
+  const auto wanted = [&](std::string_view name) { return !regex || regex->full_match(name); };
+  const std::string& bootstrap = *snapshot->bootstrap_json;
+  const std::string loaded = timestamp(facts_.snapshot_loaded());
+  const std::vector<Section> sections = sections_of(bootstrap, wanted);
+
+  JsonWriter out;
+  out.begin_object().key("configs").begin_array();
+  if (const auto resource = request.find("resource")) {
+    if (*resource == "bootstrap") {
+      return text("bootstrap is not a repeated field. Leave ?resource= away to get it\n", 400);
+    }
+    const Section* found = nullptr;
+    for (const Section& section : sections) {
+      found = section.list == *resource ? &section : found;
+    }
+    if (found == nullptr) {
+      return text(fmt::format("{} not found in config dump", *resource), 404);
+    }
+    for (const Entry& entry : found->entries) {
+      write_entry(out, entry, loaded, true);
+    }
+    return json(out.end_array().end_object().take());
+  }
+  if (!regex) {
+    out.begin_object().key("@type").string(fmt::format("{}BootstrapConfigDump", kPackage));
+    out.key("bootstrap").raw(bootstrap).key("last_updated").string(loaded).end_object();
+  }
+  write_section(out, sections[0], loaded);
+  if (request.find("include_eds")) {
+    write_endpoints(out, facts_.clusters(), wanted);
+  }
+  write_section(out, sections[1], loaded);
+  write_section(out, sections[2], loaded);
+  return json(out.end_array().end_object().take());
+}
+
+}  // namespace remora::admin

@@ -1,0 +1,99 @@
+// What admin pages show and what they may do: a read model, filled by the sidecar at each request from atomics and from
+// the snapshot, so that no page ever waits for a worker. Implemented by Sidecar; main thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/result.h"
+#include "core/base/time.h"
+#include "proxy/model/snapshot.h"
+
+namespace remora::admin {
+
+struct EndpointFacts {
+  Address address;
+  std::string hostname;
+  std::uint32_t weight = 1;
+  std::uint32_t priority = 0;
+  model::Endpoint::Health configured = model::Endpoint::Health::unknown;
+
+  bool failed_outlier_check = false;  // ejected now
+  bool failed_active_hc = false;
+
+  std::uint64_t cx_active = 0;
+  std::uint64_t cx_connect_fail = 0;
+  std::uint64_t cx_total = 0;
+  std::uint64_t rq_active = 0;
+  std::uint64_t rq_error = 0;
+  std::uint64_t rq_pending_active = 0;
+  std::uint64_t rq_success = 0;
+  std::uint64_t rq_timeout = 0;
+  std::uint64_t rq_total = 0;
+};
+
+struct ClusterFacts {
+  std::string name;
+  std::string observability_name;
+  bool added_via_api = false;
+  model::Thresholds thresholds;
+  bool outlier_detection = false;
+  std::string_view breaker;  // closed, open, half_open; empty: it has none
+  std::vector<EndpointFacts> endpoints;
+};
+
+struct ListenerFacts {
+  std::string name;
+  Address address;
+};
+
+struct ServerFacts {
+  std::string_view state;  // LIVE, DRAINING, PRE_INITIALIZING
+  bool ready = false;
+  Seconds uptime{0};
+  std::string version;               // the long one, as --version prints it
+  std::string hot_restart_version;   // "disabled"
+  std::string command_line_options;  // JSON, an object
+  model::Node node;
+  unsigned workers = 0;
+  std::uint64_t connections = 0;
+  std::uint64_t requests = 0;
+};
+
+class Facts {
+ public:
+  virtual ServerFacts server() const = 0;
+  virtual std::vector<ClusterFacts> clusters() const = 0;
+  virtual std::vector<ListenerFacts> listeners() const = 0;
+  // Null until the configuration is loaded.
+  virtual std::shared_ptr<const model::Snapshot> snapshot() const = 0;
+  virtual WallTime snapshot_loaded() const = 0;
+  virtual std::string metrics() const = 0;
+  // Logger and level, sorted.
+  virtual std::vector<std::pair<std::string, std::string>> loggers() const = 0;
+
+ protected:
+  ~Facts() = default;
+};
+
+class Actions {
+ public:
+  // Called when the answer that announces it has been written.
+  virtual void quit() = 0;
+  virtual void drain_listeners(bool graceful, bool never_stop) = 0;
+  virtual void set_health_check_failed(bool failed) = 0;
+  // An empty logger: all of them. REQUIRES: `loggers` and `levels` have them.
+  virtual void set_log_level(std::string_view logger, std::string_view level) = 0;
+  virtual Result<void> reopen_logs() = 0;
+
+ protected:
+  ~Actions() = default;
+};
+
+}  // namespace remora::admin

@@ -1,0 +1,317 @@
+#include "proxy/sidecar.h"
+
+#include <event2/event.h>
+#include <fmt/format.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+#include "proxy/build_info.h"
+#include "proxy/info/response_flags.h"
+
+namespace remora::proxy {
+namespace {
+
+constexpr Milliseconds kDrainPoll{50};  // how soon the last connection's end is seen
+
+std::string label_of_flags(std::uint32_t flags) { return flags_text(flags); }
+
+void report_access_log(std::string_view words) {
+  if (const auto logger = spdlog::get("access_log")) {
+    REMORA_LOG(*logger, err, "{}", words);
+  }
+}
+
+bool logs_access(const model::Snapshot& snapshot) {
+  return std::ranges::any_of(snapshot.listeners, [](const auto& each) { return !each->http.access_logs.empty(); });
+}
+
+bool any_port_is_chosen(const model::Snapshot& snapshot) {
+  return std::ranges::any_of(snapshot.listeners,
+                             [](const auto& each) { return each->address.is_ip() && each->address.port() == 0; });
+}
+
+// The same, with the ports that the system chose for the first worker: the others share them.
+std::shared_ptr<const model::Snapshot> with_addresses(const model::Snapshot& snapshot,
+                                                      const std::vector<Address>& addresses) {
+  auto copy = std::make_shared<model::Snapshot>(snapshot);
+  std::size_t at = 0;
+  for (auto& listener : copy->listeners) {
+    if (listener->bind_to_port && at < addresses.size()) {
+      auto changed = std::make_shared<model::Listener>(*listener);
+      changed->address = addresses[at++];
+      listener = std::move(changed);
+    }
+  }
+  return copy;
+}
+
+double seconds(Nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+std::string plural(std::size_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+Sidecar::Sidecar(const Options& options, unsigned concurrency, Logging& logging,
+                 std::shared_ptr<const model::Snapshot> snapshot)
+    : options_(options),
+      concurrency_(concurrency),
+      logging_(logging),
+      log_(logging.of("main")),
+      command_line_options_(options_json(options, concurrency)),
+      started_at_(loop_.precise_now()),
+      snapshot_(std::move(snapshot)),
+      snapshot_loaded_(loop_.wall_now()),
+      shared_(concurrency),
+      registry_({.version = std::string(version_number()), .flags_text = label_of_flags}),
+      access_log_(report_access_log),
+      lifecycle_({.min_drain = options.min_drain_time, .deadline = options.drain_time}) {
+  tick_timer_.bind<&Sidecar::on_tick>(this);
+}
+
+Sidecar::~Sidecar() {
+  workers_.clear();
+  if (signal_event_ != nullptr) {
+    event_free(signal_event_);
+    close(signal_fd_);
+  }
+}
+
+int Sidecar::run() {
+  REMORA_LOG(log_, info, "remora-proxy {} starts: node '{}', cluster '{}', {}, pid {}", long_version(),
+             snapshot_->node.id, snapshot_->node.cluster, plural(concurrency_, "worker"), getpid());
+  register_metrics();
+  listen_to_signals();
+  if (auto started = start_admin(); !started) {
+    fail_start(started.error().message);
+  } else {
+    start_workers();
+  }
+  if (lifecycle_.state() != Lifecycle::State::ended) {
+    loop_.run();
+  }
+  admin_.reset();
+  workers_.clear();
+  REMORA_LOG(log_, info, "exits with {}", exit_code_);
+  return exit_code_;
+}
+
+Result<void> Sidecar::start_admin() {
+  auto& log = logging_.of("admin");
+  if (!snapshot_->admin) {
+    REMORA_LOG(log, warn, "there is no admin interface: the bootstrap has no admin.address");
+    return {};
+  }
+  admin_ = std::make_unique<admin::AdminServer>(loop_, pages_);
+  if (auto listening = admin_->listen(snapshot_->admin->address); !listening) {
+    return listening;
+  }
+  const Address& address = admin_->address();
+  REMORA_LOG(log, info, "admin listens on {}", address.to_string());
+  if (address.is_ip() && !address.is_loopback()) {
+    REMORA_LOG(log, warn, "{} is not a loopback address: whoever reaches it can stop this proxy", address.to_string());
+  }
+  if (!options_.admin_address_path.empty()) {
+    std::FILE* file = std::fopen(options_.admin_address_path.c_str(), "we");
+    if (file == nullptr) {
+      return fail(
+          fmt::format("cannot write --admin-address-path {}: {}", options_.admin_address_path, std::strerror(errno)));
+    }
+    std::fputs(address.to_string().c_str(), file);
+    std::fclose(file);
+  }
+  return {};
+}
+
+void Sidecar::start_workers() {
+  const bool with_access_log = logs_access(*snapshot_);
+  const auto seed = static_cast<std::uint64_t>(loop_.wall_now().time_since_epoch().count()) ^
+                    (static_cast<std::uint64_t>(getpid()) << 40);
+  for (unsigned index = 0; index < concurrency_; ++index) {
+    metrics::WorkerMetrics& numbers = registry_.add_worker();
+    AccessLogQueue* queue = with_access_log ? &access_log_.add_worker(numbers) : nullptr;
+    workers_.push_back(
+        std::make_unique<WorkerThread>(shared_, numbers, queue, WorkerOptions{.index = index, .seed = seed + index}));
+  }
+  const auto apply = [this](unsigned index) {
+    workers_[index]->apply(snapshot_, [this, index](const Applied& applied) {
+      loop_.post([this, index, applied] { on_applied(index, applied); });
+    });
+  };
+  // The first goes ahead: what is wrong with an address is said once, and ports that the system chooses are known.
+  apply(0);
+}
+
+void Sidecar::on_applied(unsigned worker, const Applied& applied) {
+  if (lifecycle_.state() != Lifecycle::State::starting) {
+    return;
+  }
+  if (!applied) {
+    fail_start(
+        fmt::format("{}. Is another process on that port, or is the address not this machine's? Stop it, or "
+                    "change the listener's address in the bootstrap",
+                    applied.error().message));
+    return;
+  }
+  ++applied_;
+  if (worker == 0) {
+    addresses_ = *applied;
+    const auto rest = any_port_is_chosen(*snapshot_) ? with_addresses(*snapshot_, addresses_) : snapshot_;
+    for (unsigned index = 1; index < concurrency_; ++index) {
+      workers_[index]->apply(
+          rest, [this, index](const Applied& each) { loop_.post([this, index, each] { on_applied(index, each); }); });
+    }
+  }
+  if (applied_ == concurrency_) {
+    on_all_applied();
+  }
+}
+
+void Sidecar::on_all_applied() {
+  for (const admin::ListenerFacts& listener : listeners()) {
+    REMORA_LOG(log_, info, "listener '{}' on {}", listener.name, listener.address.to_string());
+  }
+  if (snapshot_->listeners.empty()) {
+    REMORA_LOG(log_, warn, "the configuration has no listeners: nothing will be proxied");
+  }
+  lifecycle_.started();
+  REMORA_LOG(log_, info, "ready after {:.0f} ms", seconds(loop_.precise_now() - started_at_) * 1000);
+  malloc_trim(0);  // reading the configuration took far more memory than holding it
+}
+
+void Sidecar::fail_start(const std::string& words) {
+  REMORA_LOG(log_, critical, "cannot start: {}", words);
+  exit_code_ = 1;
+  act(lifecycle_.quit());
+}
+
+void Sidecar::register_metrics() {
+  using metrics::Id;
+  registry_.on_scrape(Id::workers, {}, [this] { return concurrency_; });
+  registry_.on_scrape(Id::config_version, {}, [this] { return static_cast<double>(snapshot_->version); });
+  registry_.on_scrape(Id::config_update_time, {}, [this] { return seconds(snapshot_loaded_.time_since_epoch()); });
+  registry_.on_scrape(Id::draining, {},
+                      [this] { return lifecycle_.state() == Lifecycle::State::draining ? 1.0 : 0.0; });
+}
+
+// Blocked here, before the workers' threads begin and inherit that; read as a descriptor by the main loop.
+void Sidecar::listen_to_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) {
+    sigaddset(&set, number);
+  }
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  for (const int number : {SIGTERM, SIGINT, SIGUSR1}) {
+    std::signal(number, SIG_DFL);  // an ignored signal would not be queued
+  }
+  signal_fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+  signal_event_ = event_new(loop_.base(), signal_fd_, EV_READ | EV_PERSIST, &Sidecar::on_signal_event, this);
+  event_add(signal_event_, nullptr);
+}
+
+void Sidecar::on_signal_event(int fd, short, void* self) {
+  auto& sidecar = *static_cast<Sidecar*>(self);
+  sidecar.loop_.enter_turn();
+  signalfd_siginfo info{};
+  while (read(fd, &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+    sidecar.on_signal(static_cast<int>(info.ssi_signo));
+  }
+}
+
+void Sidecar::on_signal(int number) {
+  if (number == SIGUSR1) {
+    reopen_all_logs();
+    return;
+  }
+  const char* name = number == SIGTERM ? "SIGTERM" : "SIGINT";
+  const bool again = lifecycle_.state() == Lifecycle::State::draining;
+  const Lifecycle::Actions actions = lifecycle_.stop(loop_.now());
+  if (actions.drain) {
+    REMORA_LOG(log_, warn,
+               "{}: drains. {} open; new ones are taken for {} s more, and all ends at the last one's end, or in {} s",
+               name, plural(active_connections(), "connection"),
+               std::min(options_.min_drain_time, options_.drain_time).count(), options_.drain_time.count());
+  } else if (actions.end) {
+    REMORA_LOG(log_, warn, "{}{}: ends at once, with {} open", name, again ? " again" : "",
+               plural(active_connections(), "connection"));
+  }
+  act(actions);
+}
+
+void Sidecar::on_tick() {
+  const std::size_t connections = active_connections();
+  const Lifecycle::Actions actions = lifecycle_.advance(loop_.now(), connections);
+  if (actions.stop_listening) {
+    REMORA_LOG(log_, info, "listeners close; {} left", plural(connections, "connection"));
+  }
+  if (actions.close_all) {
+    REMORA_LOG(log_, warn, "the drain's {} s are over: closes {}", options_.drain_time.count(),
+               plural(connections, "connection"));
+  } else if (actions.end) {
+    REMORA_LOG(log_, info, "drained in {:.1f} s: no connection is left",
+               seconds(loop_.now() - lifecycle_.drain_began()));
+  }
+  act(actions);
+}
+
+void Sidecar::act(const Lifecycle::Actions& actions) {
+  for (const auto& worker : workers_) {
+    if (actions.drain) {
+      worker->drain();
+    }
+    if (actions.stop_listening) {
+      worker->stop_listening();
+    }
+    if (actions.close_all) {
+      worker->close_all();
+    }
+  }
+  if (actions.end) {
+    loop_.stop();
+    return;
+  }
+  rearm();
+}
+
+void Sidecar::rearm() {
+  const auto due = lifecycle_.next_due();
+  if (!due) {
+    tick_timer_.cancel();
+    return;
+  }
+  Nanoseconds wait = std::max(Nanoseconds(0), *due - loop_.now());
+  if (lifecycle_.state() == Lifecycle::State::draining) {
+    wait = std::min<Nanoseconds>(wait, kDrainPoll);
+  }
+  loop_.arm(tick_timer_, wait);
+}
+
+void Sidecar::reopen_all_logs() {
+  access_log_.reopen();
+  if (auto reopened = logging_.reopen(); !reopened) {
+    REMORA_LOG(log_, err, "{}", reopened.error().message);
+  } else {
+    REMORA_LOG(log_, info, "log files are open anew");
+  }
+}
+
+std::size_t Sidecar::active_connections() const {
+  std::size_t count = 0;
+  for (const auto& worker : workers_) {
+    count += worker->active_connections();
+  }
+  return count;
+}
+
+}  // namespace remora::proxy

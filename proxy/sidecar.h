@@ -1,0 +1,102 @@
+// Sidecar: the process's composition root: the main loop, the shared state, the workers, admin, and the way from start
+// to end. Owned by main; main thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/event/libevent_loop.h"
+#include "metrics/registry.h"
+#include "proxy/admin/admin_server.h"
+#include "proxy/admin/facts.h"
+#include "proxy/admin/pages.h"
+#include "proxy/filters/access_log.h"
+#include "proxy/lifecycle.h"
+#include "proxy/logging.h"
+#include "proxy/options.h"
+#include "proxy/worker_thread.h"
+
+struct event;
+
+namespace remora::proxy {
+
+class Sidecar final : private admin::Facts, private admin::Actions {
+ public:
+  // `concurrency`: workers. The options, the logging and what they hold outlive it.
+  Sidecar(const Options& options, unsigned concurrency, Logging& logging,
+          std::shared_ptr<const model::Snapshot> snapshot);
+  Sidecar(const Sidecar&) = delete;
+  Sidecar& operator=(const Sidecar&) = delete;
+  ~Sidecar();
+
+  // From start to end; the process's exit code.
+  int run();
+
+ private:
+  using Applied = WorkerThread::Applied;
+
+  // sidecar.cc: start, signals, end
+  Result<void> start_admin();
+  void start_workers();
+  void on_applied(unsigned worker, const Applied& applied);
+  void on_all_applied();
+  void fail_start(const std::string& words);
+  void register_metrics();
+  void listen_to_signals();
+  static void on_signal_event(int fd, short what, void* self);
+  void on_signal(int number);
+  void on_tick();
+  void act(const Lifecycle::Actions& actions);
+  void rearm();
+  void reopen_all_logs();
+
+  // sidecar_facts.cc: what admin shows and asks for
+  admin::ServerFacts server() const override;
+  std::vector<admin::ClusterFacts> clusters() const override;
+  std::vector<admin::ListenerFacts> listeners() const override;
+  std::shared_ptr<const model::Snapshot> snapshot() const override { return snapshot_; }
+  WallTime snapshot_loaded() const override { return snapshot_loaded_; }
+  std::string metrics() const override { return registry_.scrape(); }
+  std::vector<std::pair<std::string, std::string>> loggers() const override { return logging_.levels(); }
+  void quit() override;
+  void drain_listeners(bool graceful, bool never_stop) override;
+  void set_health_check_failed(bool failed) override;
+  void set_log_level(std::string_view logger, std::string_view level) override;
+  Result<void> reopen_logs() override;
+
+  std::size_t active_connections() const;
+
+  // constant after construction
+  const Options& options_;
+  const unsigned concurrency_;
+  Logging& logging_;
+  spdlog::logger& log_;
+  const std::string command_line_options_;  // JSON
+
+  LibeventLoop loop_;
+  const MonotonicTime started_at_;
+  std::shared_ptr<const model::Snapshot> snapshot_;
+  WallTime snapshot_loaded_;
+  upstream::SharedState shared_;
+  metrics::Registry registry_;
+  AccessLogWriter access_log_;
+  std::vector<std::unique_ptr<WorkerThread>> workers_;  // after all that they use
+  std::vector<Address> addresses_;                      // of the bound listeners, once they are open
+  unsigned applied_ = 0;                                // workers that are ready
+
+  Lifecycle lifecycle_;
+  Timer tick_timer_;
+  int exit_code_ = 0;
+
+  admin::AdminPages pages_{*this, *this};
+  std::unique_ptr<admin::AdminServer> admin_;
+  int signal_fd_ = -1;
+  event* signal_event_ = nullptr;
+};
+
+// /server_info's command_line_options, with Envoy's keys.
+std::string options_json(const Options& options, unsigned concurrency);
+
+}  // namespace remora::proxy

@@ -1,0 +1,148 @@
+// What admin shows of the sidecar, and what it asks of it.
+#include <fmt/format.h>
+
+#include "proxy/admin/json.h"
+#include "proxy/build_info.h"
+#include "proxy/sidecar.h"
+
+namespace remora::proxy {
+namespace {
+
+admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
+  admin::EndpointFacts facts;
+  facts.address = shared.config.address;
+  facts.hostname = shared.config.hostname;
+  facts.weight = shared.config.weight;
+  facts.priority = shared.config.priority;
+  facts.configured = shared.config.health;
+  facts.failed_outlier_check = shared.health.ejected.load(std::memory_order_relaxed);
+  for (const upstream::EndpointCells& cells : shared.cells) {
+    facts.cx_active += static_cast<std::uint64_t>(cells.connections_active.value());
+    facts.cx_connect_fail += cells.connect_failures.value();
+    facts.cx_total += cells.connections_total.value();
+    facts.rq_active += static_cast<std::uint64_t>(cells.requests_active.value());
+    facts.rq_error += cells.requests_error.value();
+    facts.rq_success += cells.requests_success.value();
+    facts.rq_timeout += cells.requests_timeout.value();
+    facts.rq_total += cells.requests_total.value();
+  }
+  return facts;
+}
+
+}  // namespace
+
+admin::ServerFacts Sidecar::server() const {
+  admin::ServerFacts facts;
+  facts.state = lifecycle_.state_name();
+  facts.ready = lifecycle_.is_ready();
+  facts.uptime = std::chrono::duration_cast<Seconds>(loop_.now() - started_at_);
+  facts.version = long_version();
+  facts.hot_restart_version = "disabled";
+  facts.command_line_options = command_line_options_;
+  facts.node = snapshot_->node;
+  facts.workers = concurrency_;
+  facts.connections = active_connections();
+  for (const auto& cluster : shared_.clusters()) {
+    facts.requests += cluster->limits.active(upstream::ClusterLimits::Kind::requests);
+  }
+  return facts;
+}
+
+std::vector<admin::ClusterFacts> Sidecar::clusters() const {
+  std::unordered_map<std::string_view, const upstream::ClusterShared*> by_name;
+  const auto shared = shared_.clusters();
+  for (const auto& cluster : shared) {
+    by_name.emplace(cluster->config->name, cluster.get());
+  }
+  std::vector<admin::ClusterFacts> out;
+  for (const std::string& name : snapshot_->cluster_order) {
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) {
+      continue;  // no worker has it yet
+    }
+    const upstream::ClusterShared& cluster = *found->second;
+    admin::ClusterFacts facts;
+    facts.name = name;
+    facts.observability_name = cluster.config->alt_stat_name.empty() ? name : cluster.config->alt_stat_name;
+    facts.thresholds = cluster.config->thresholds;
+    facts.outlier_detection = cluster.config->outlier.enabled;
+    facts.breaker = cluster.breaker.enabled() ? upstream::Breaker::name(cluster.breaker.state()) : std::string_view();
+    for (const auto& endpoint : cluster.endpoints) {
+      facts.endpoints.push_back(facts_of(*endpoint));
+    }
+    out.push_back(std::move(facts));
+  }
+  return out;
+}
+
+std::vector<admin::ListenerFacts> Sidecar::listeners() const {
+  std::vector<admin::ListenerFacts> out;
+  std::size_t at = 0;
+  for (const auto& listener : snapshot_->listeners) {
+    const bool bound = listener->bind_to_port && at < addresses_.size();
+    out.push_back({listener->name, bound ? addresses_[at++] : listener->address});
+  }
+  return out;
+}
+
+void Sidecar::quit() {
+  REMORA_LOG(log_, warn, "/quitquitquit: ends at once, with {} connections open", active_connections());
+  act(lifecycle_.quit());
+}
+
+void Sidecar::drain_listeners(bool graceful, bool never_stop) {
+  REMORA_LOG(log_, warn, "/drain_listeners{}{}: {} connections open", graceful ? "?graceful" : "",
+             never_stop ? "&skip_exit" : "", active_connections());
+  act(lifecycle_.drain_listeners(loop_.now(), graceful, never_stop));
+}
+
+void Sidecar::set_health_check_failed(bool failed) {
+  REMORA_LOG(log_, warn, "/healthcheck/{}", failed ? "fail: /ready answers 503 from now on" : "ok");
+  lifecycle_.set_health_check_failed(failed);
+}
+
+void Sidecar::set_log_level(std::string_view logger, std::string_view level) { logging_.set_level(logger, level); }
+
+Result<void> Sidecar::reopen_logs() {
+  access_log_.reopen();
+  return logging_.reopen();
+}
+
+std::string options_json(const Options& options, unsigned concurrency) {
+  admin::JsonWriter json;
+  json.begin_object();
+  json.key("base_id").string(fmt::format("{}", options.base_id));
+  json.key("concurrency").number(concurrency);
+  json.key("config_path").string(options.config_path);
+  json.key("config_yaml").string(options.config_yaml);
+  json.key("allow_unknown_static_fields").boolean(false);
+  json.key("admin_address_path").string(options.admin_address_path);
+  json.key("local_address_ip_version").string("v4");
+  json.key("log_level").string(options.log_level);
+  std::string components;
+  for (const auto& [name, level] : options.component_log_levels) {
+    components += fmt::format("{}{}:{}", components.empty() ? "" : ",", name, level);
+  }
+  json.key("component_log_level").string(components);
+  json.key("log_format").string(options.log_format);
+  json.key("log_path").string(options.log_path);
+  json.key("service_cluster").string(options.service_cluster);
+  json.key("service_node").string(options.service_node);
+  json.key("service_zone").string(options.service_zone);
+  json.key("drain_time").string(fmt::format("{}s", options.drain_time.count()));
+  json.key("parent_shutdown_time").string(fmt::format("{}s", options.parent_shutdown_time.count()));
+  json.key("mode").string("Serve");
+  json.key("disable_hot_restart").boolean(true);
+  json.key("restart_epoch").number(0);
+  json.key("cpuset_threads").boolean(true);
+  json.key("reject_unknown_dynamic_fields").boolean(true);
+  json.key("log_format_escaped").boolean(options.log_format_escaped);
+  json.key("disabled_extensions").begin_array().end_array();
+  json.key("ignore_unknown_dynamic_fields").boolean(false);
+  json.key("use_dynamic_base_id").boolean(options.use_dynamic_base_id);
+  json.key("base_id_path").string(options.base_id_path);
+  json.key("drain_strategy").string(options.drain_immediate ? "Immediate" : "Gradual");
+  return json.end_object().take();
+}
+
+}  // namespace remora::proxy

@@ -1,0 +1,50 @@
+#include "proxy/worker_thread.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+namespace remora::proxy {
+
+WorkerThread::WorkerThread(upstream::SharedState& shared, metrics::WorkerMetrics& metrics, AccessLogQueue* access_log,
+                           const WorkerOptions& options)
+    : network_(loop_), worker_(loop_, network_, shared, metrics, access_log, options) {
+  thread_ = std::thread([this] { loop_.run(); });
+  pthread_setname_np(thread_.native_handle(), fmt::format("worker_{}", options.index).c_str());
+}
+
+WorkerThread::~WorkerThread() { join(); }
+
+void WorkerThread::apply(std::shared_ptr<const model::Snapshot> snapshot, std::function<void(Applied)> done) {
+  loop_.post([this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
+    if (auto applied = worker_.apply(std::move(snapshot)); !applied) {
+      done(std::unexpected(applied.error()));
+      return;
+    }
+    std::vector<Address> addresses;
+    for (const auto& listener : worker_.listeners()) {
+      addresses.push_back(listener->address());
+    }
+    done(std::move(addresses));
+  });
+}
+
+void WorkerThread::drain() {
+  loop_.post([this] { worker_.drain(); });
+}
+
+void WorkerThread::stop_listening() {
+  loop_.post([this] { worker_.stop_listening(); });
+}
+
+void WorkerThread::close_all() {
+  loop_.post([this] { worker_.close_all(); });
+}
+
+void WorkerThread::join() {
+  if (thread_.joinable()) {
+    loop_.post([this] { loop_.stop(); });  // posted, so that it comes after what was posted before
+    thread_.join();
+  }
+}
+
+}  // namespace remora::proxy

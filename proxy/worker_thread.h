@@ -1,0 +1,44 @@
+// WorkerThread: a Worker with the loop, the network and the thread that it runs on. Owned by Sidecar; its methods are
+// for the main thread, what they ask for happens on the worker's own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "core/event/libevent_loop.h"
+#include "core/net/socket_transport.h"
+#include "proxy/worker.h"
+
+namespace remora::proxy {
+
+class WorkerThread {
+ public:
+  // What came of `apply`: where the listeners listen, in the snapshot's order of those that are bound.
+  using Applied = Result<std::vector<Address>>;
+
+  WorkerThread(upstream::SharedState& shared, metrics::WorkerMetrics& metrics, AccessLogQueue* access_log,
+               const WorkerOptions& options);
+  WorkerThread(const WorkerThread&) = delete;
+  WorkerThread& operator=(const WorkerThread&) = delete;
+  ~WorkerThread();  // ends the thread, and closes what it still has
+
+  // `done` is called on the worker's thread.
+  void apply(std::shared_ptr<const model::Snapshot> snapshot, std::function<void(Applied)> done);
+  void drain();
+  void stop_listening();
+  void close_all();
+  // Ends the thread after what was asked before, and waits for it.
+  void join();
+
+  std::size_t active_connections() const { return worker_.active_connections(); }
+
+ private:
+  LibeventLoop loop_;
+  net::SocketNetwork network_;
+  Worker worker_;
+  std::thread thread_;
+};
+
+}  // namespace remora::proxy
