@@ -1,7 +1,8 @@
 #include "core/http/hygiene.h"
 
 #include <array>
-#include <cstring>
+
+#include "core/http/request_target.h"
 
 namespace remora::http {
 namespace {
@@ -14,10 +15,6 @@ constexpr ProtocolError kRequestLine{400, kCodecError, "the request line is not 
 constexpr ProtocolError kVersion{426, "low_version", "an HTTP version other than 1.1, or 1.0 where it is not accepted"};
 constexpr ProtocolError kStatusLine{400, kCodecError, "the status line is not one of HTTP/1.1 or HTTP/1.0"};
 constexpr ProtocolError kStatusRange{400, kCodecError, "a status below 100 or above 599"};
-constexpr ProtocolError kTarget{400, "http1.invalid_url", "a request target that its method cannot have"};
-constexpr ProtocolError kFragment{400, "path_normalization_failed", "a fragment (#) in the request target"};
-constexpr ProtocolError kScheme{400, "http1.invalid_scheme", "an absolute target that is neither http nor https"};
-constexpr ProtocolError kAbsolute{400, "absolute_path_rejected", "an absolute target, which is not accepted here"};
 constexpr ProtocolError kNoHost{400, "missing_host_header", "an HTTP/1.1 request without Host"};
 constexpr ProtocolError kTwoHosts{400, kCodecError, "more than one Host header"};
 constexpr ProtocolError kBadHost{400, kCodecError, "a Host or authority that is no host name, with or without a port"};
@@ -38,24 +35,10 @@ constexpr ProtocolError kExpectation{417, "http1.expectation_unknown", "an Expec
 constexpr ProtocolError kUnasked101{400, kCodecError, "101 to a request that asked for no upgrade"};
 constexpr ProtocolError kBodyTooLarge{413, "request_payload_too_large", "a Content-Length above the limit"};
 
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 void lower_in_place(char* text, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     text[i] = lower(text[i]);
   }
-}
-
-bool equals_lower(std::string_view text, std::string_view lower_case) {
-  if (text.size() != lower_case.size()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (lower(text[i]) != lower_case[i]) {
-      return false;
-    }
-  }
-  return true;
 }
 
 constexpr bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -81,31 +64,6 @@ void for_each_element(std::string_view list, Use&& use) {
     }
     list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
   }
-}
-
-// Characters of RFC 3986's reg-name and of IP literals: unreserved, sub-delims, percent.
-constexpr auto make_host_characters() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) {
-    table[c] = true;
-  }
-  for (int c = 'a'; c <= 'z'; ++c) {
-    table[c] = table[c - 'a' + 'A'] = true;
-  }
-  for (const char c : std::string_view("-._~!$&'()*+;=%")) {
-    table[static_cast<unsigned char>(c)] = true;
-  }
-  return table;
-}
-constexpr auto kHostCharacters = make_host_characters();
-
-bool is_port(std::string_view text) {
-  for (const char c : text) {
-    if (c < '0' || c > '9') {
-      return false;
-    }
-  }
-  return text.size() <= 5;
 }
 
 // Headers that matter beyond one hop, so that no Connection header may have them dropped: framing, whom the request is
@@ -263,52 +221,6 @@ const ProtocolError* read_request_line(const RawHead& raw, const CodecLimits& li
   return rest.starts_with(" HTTP/") || rest.starts_with("\r\n") ? &kVersion : &kRequestLine;
 }
 
-// The four forms of RFC 9112 section 3.2.
-const ProtocolError* read_target(const RawHead& raw, const CodecLimits& limits, RequestHead& head) {
-  const std::string_view target = raw.slice(raw.target_at, raw.target_size);
-  if (std::memchr(target.data(), '#', target.size()) != nullptr) {
-    return &kFragment;
-  }
-  if (raw.method_id == Method::connect) {
-    head.authority = target;
-    const std::size_t colon = target.rfind(':');
-    const bool has_port = colon != std::string_view::npos && colon + 1 < target.size() && colon > 0;
-    return has_port && is_valid_authority(target) ? nullptr : &kTarget;
-  }
-  if (target.front() == '/') {
-    head.path = target;
-    return nullptr;
-  }
-  if (target == "*") {
-    head.path = target;
-    return raw.method_id == Method::options ? nullptr : &kTarget;
-  }
-  const std::size_t colon = target.find("://");
-  if (colon == std::string_view::npos) {
-    return &kTarget;
-  }
-  if (!limits.absolute_form) {
-    return &kAbsolute;
-  }
-  const std::string_view scheme = target.substr(0, colon);
-  if (!equals_lower(scheme, "http") && !equals_lower(scheme, "https")) {
-    return &kScheme;
-  }
-  head.scheme = scheme.size() == 4 ? "http" : "https";
-  head.has_scheme = true;
-  const std::string_view rest = target.substr(colon + 3);
-  const std::size_t slash = rest.find_first_of("/?");
-  head.authority = rest.substr(0, slash);
-  if (slash == std::string_view::npos) {
-    head.path = "/";
-  } else if (rest[slash] == '?') {
-    head.path = head.headers.arena().concat("/", rest.substr(slash));
-  } else {
-    head.path = rest.substr(slash);
-  }
-  return head.authority.empty() || !is_valid_authority(head.authority) ? &kBadHost : nullptr;
-}
-
 const ProtocolError* read_request_framing(const RawHead& raw, const CodecLimits& limits, const HopByHop& hop,
                                           const RequestHead& head, Framing& framing) {
   if (hop.codings > 0) {
@@ -357,28 +269,6 @@ const ProtocolError* read_host(const HopByHop& hop, RequestHead& head) {
 
 }  // namespace
 
-bool is_valid_authority(std::string_view authority) {
-  if (authority.starts_with('[')) {  // an IP literal
-    const std::size_t close = authority.find(']');
-    if (close == std::string_view::npos || close < 3) {
-      return false;
-    }
-    for (const char c : authority.substr(1, close - 1)) {
-      if (c != ':' && !kHostCharacters[static_cast<unsigned char>(c)]) {
-        return false;
-      }
-    }
-    const std::string_view rest = authority.substr(close + 1);
-    return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
-  }
-  for (std::size_t i = 0; i < authority.size(); ++i) {
-    if (!kHostCharacters[static_cast<unsigned char>(authority[i])]) {
-      return authority[i] == ':' && i > 0 && is_port(authority.substr(i + 1));
-    }
-  }
-  return true;
-}
-
 const ProtocolError* read_request_head(RawHead& raw, const CodecLimits& limits, RequestHead& head, Framing& framing) {
   head.method = raw.method;
   head.method_id = raw.method_id;
@@ -390,7 +280,7 @@ const ProtocolError* read_request_head(RawHead& raw, const CodecLimits& limits, 
   }
   HopByHop hop;
   read_headers(raw, true, head.headers, hop);
-  if (const ProtocolError* error = read_target(raw, limits, head)) {
+  if (const ProtocolError* error = read_request_target(raw.slice(raw.target_at, raw.target_size), limits, head)) {
     return error;
   }
   if (const ProtocolError* error = read_host(hop, head)) {

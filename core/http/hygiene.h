@@ -42,9 +42,6 @@ const ProtocolError* read_response_head(RawHead& raw, const CodecLimits& limits,
 // Drops the names that may not be trailers.
 const ProtocolError* read_trailers(RawHead& raw, const CodecLimits& limits, HeaderList& trailers);
 
-// Is `authority` a host, or host:port, without userinfo? The empty one is valid.
-bool is_valid_authority(std::string_view authority);
-
 // Headers that the codec itself writes, so it never copies them from a list.
 constexpr bool is_framing_or_hop(HeaderId id) {
   switch (id) {
