@@ -42,7 +42,7 @@ struct RawHead {
   bool has_length = false;
   std::uint64_t length = 0;
 
-  std::string_view slice(std::uint32_t at, std::uint32_t size_) const { return {text + at, size_}; }
+  std::string_view slice(std::uint32_t at, std::uint32_t count) const { return {text + at, count}; }
 };
 
 class Http1Parser {

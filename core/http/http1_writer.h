@@ -78,8 +78,9 @@ void write_trailers(ByteSink& out, const HeaderList& trailers);
 
 // The value of a Content-Length header; false if it is no number.
 inline bool parse_length(std::string_view text, std::uint64_t& length) {
-  const char* end = text.data() + text.size();
-  const auto [at, error] = std::from_chars(text.data(), end, length);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [at, error] = std::from_chars(begin, end, length);
   return error == std::errc() && at == end;
 }
 
