@@ -45,7 +45,7 @@ std::string_view nearest(std::string_view word, std::span<const std::string_view
   }
   const std::string meant = lower(word);
   // A third of the word may be wrong: "prefx" is prefix, but "foo" is not "path".
-  std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
+  std::size_t best = (word.size() == 1 ? 0 : std::max<std::size_t>(1, word.size() / 3)) + 1;
   std::string_view result;
   for (std::string_view candidate : candidates) {
     const std::size_t gap =
