@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
+#include <google/protobuf/util/type_resolver_util.h>
 
 #include <algorithm>
 
@@ -76,12 +77,21 @@ void read_listeners(const Scope& list, const bootstrap_v3::Bootstrap::StaticReso
   }
 }
 
-std::string to_json(const bootstrap_v3::Bootstrap& bootstrap) {
-  google::protobuf::util::JsonPrintOptions options;
+// Canonical proto JSON, maps sorted, so that one configuration has one text.
+std::string to_json(const Scope& scope, const bootstrap_v3::Bootstrap& bootstrap) {
+  namespace util = google::protobuf::util;
+  util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
+  const std::unique_ptr<util::TypeResolver> resolver(
+      util::NewTypeResolverForDescriptorPool("type.googleapis.com", pb::DescriptorPool::generated_pool()));
   std::string json;
-  const auto status = google::protobuf::util::MessageToJsonString(bootstrap, &json, options);
-  return status.ok() ? json : std::string("{}");
+  const auto status =
+      util::BinaryToJsonString(resolver.get(), "type.googleapis.com/" + bootstrap.GetDescriptor()->full_name(),
+                               serialize(bootstrap), &json, options);
+  if (!status.ok()) {
+    scope.error(fmt::format("cannot be printed as JSON: {}", std::string(status.message())));
+  }
+  return json;
 }
 
 // Whether a meaning is missing only because the text there could not be read.
@@ -147,12 +157,14 @@ std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstr
   const auto clusters = read_clusters(resources.field("clusters"), bootstrap.static_resources(), *snapshot);
   read_listeners(resources.field("listeners"), bootstrap.static_resources(), clusters, *snapshot);
 
+  if (context.errors.empty()) {
+    snapshot->bootstrap_json = std::make_shared<const std::string>(to_json(root, bootstrap));
+  }
   if (!context.errors.empty()) {
     drop_consequences(context.errors, reading_errors);
     sort_errors(context.errors, file_name);
     return std::unexpected(std::move(context.errors));
   }
-  snapshot->bootstrap_json = std::make_shared<const std::string>(to_json(bootstrap));
   return snapshot;
 }
 

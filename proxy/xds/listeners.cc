@@ -216,6 +216,9 @@ void read_http(const Scope& scope, const Hcm& message, const std::set<std::strin
   http.merge_slashes = message.merge_slashes();
   http.strip_any_host_port = message.strip_any_host_port();
   http.strip_matching_host_port = message.strip_matching_host_port();
+  if (http.strip_any_host_port && http.strip_matching_host_port) {
+    scope.error("strip_any_host_port", "and strip_matching_host_port exclude each other");
+  }
   read_upgrades(scope.field("upgrade_configs"), message, http);
   if (message.has_tracing()) {
     read_tracing(scope.field("tracing"), message.tracing(), http);

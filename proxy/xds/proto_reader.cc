@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 
 #include <algorithm>
@@ -21,6 +23,7 @@ namespace pb = google::protobuf;
 using pb::FieldDescriptor;
 using Kind = YamlNode::Kind;
 
+constexpr int kMaxStructDepth = 16;            // protobuf's JSON printer takes 64 levels, and each of these is two
 constexpr std::size_t kAliasBudget = 200'000;  // nodes that aliases may repeat
 
 std::vector<std::string_view> field_names(const pb::Descriptor& message) {
@@ -127,6 +130,17 @@ class Slot {
 };
 
 }  // namespace
+
+std::string serialize(const pb::Message& message) {
+  std::string bytes;
+  {
+    pb::io::StringOutputStream stream(&bytes);
+    pb::io::CodedOutputStream out(&stream);
+    out.SetSerializationDeterministic(true);
+    message.SerializeToCodedStream(&out);
+  }
+  return bytes;
+}
 
 ProtoReader::ProtoReader(const YamlTree& tree) : tree_(tree), visits_left_(2 * tree.node_count() + kAliasBudget) {}
 
@@ -385,7 +399,7 @@ void ProtoReader::any(const Scope& scope, const YamlNode& node, Message& into) {
   fields(scope, node, *content, true);
   auto& any = static_cast<pb::Any&>(into);
   any.set_type_url("type.googleapis.com/" + name);
-  any.set_value(content->SerializeAsString());
+  any.set_value(serialize(*content));
 }
 
 void ProtoReader::duration(const Scope& scope, const YamlNode& node, Message& into) {
@@ -411,13 +425,23 @@ void ProtoReader::struct_value(const Scope& scope, const YamlNode& node, Message
   const pb::Descriptor& type = *into.GetDescriptor();
   const pb::Reflection& reflection = *into.GetReflection();
   const auto member = [&](const char* name) { return type.FindFieldByName(name); };
+  const bool nests = node.kind == Kind::mapping || node.kind == Kind::sequence;
+  if (nests && struct_depth_ == kMaxStructDepth) {
+    return error(scope, node, fmt::format("values of a Struct are nested more than {} deep", kMaxStructDepth));
+  }
   switch (node.kind) {
     case Kind::null:
       return reflection.SetEnumValue(&into, member("null_value"), 0);
     case Kind::mapping:
-      return struct_fields(scope, node, *reflection.MutableMessage(&into, member("struct_value")));
     case Kind::sequence:
-      return struct_list(scope, node, *reflection.MutableMessage(&into, member("list_value")));
+      ++struct_depth_;
+      if (node.kind == Kind::mapping) {
+        struct_fields(scope, node, *reflection.MutableMessage(&into, member("struct_value")));
+      } else {
+        struct_list(scope, node, *reflection.MutableMessage(&into, member("list_value")));
+      }
+      --struct_depth_;
+      return;
     case Kind::scalar:
       break;
   }

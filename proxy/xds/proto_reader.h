@@ -16,6 +16,9 @@ class Message;
 
 namespace remora::xds {
 
+// The wire form, maps sorted by key.
+std::string serialize(const google::protobuf::Message& message);
+
 class ProtoReader {
  public:
   // `tree` is one of the context's sources.
@@ -50,6 +53,7 @@ class ProtoReader {
   const YamlTree& tree_;
   std::size_t visits_left_;
   bool exhausted_ = false;
+  int struct_depth_ = 0;
 };
 
 }  // namespace remora::xds
