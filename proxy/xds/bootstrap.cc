@@ -116,11 +116,19 @@ void drop_consequences(ConfigErrors& errors, std::size_t first) {
       errors.end());
 }
 
-// As people read: by source, line, column.
-void sort_errors(ConfigErrors& errors, const std::string& first_file) {
-  std::ranges::stable_sort(errors, [&](const ConfigError& a, const ConfigError& b) {
-    return std::tuple(a.file != first_file, a.line, a.column) < std::tuple(b.file != first_file, b.line, b.column);
-  });
+// As people read: by source, line, column; those of one place in the order in which they were found.
+ConfigErrors sorted(ConfigErrors errors, const std::string& first_file) {
+  using Key = std::tuple<bool, int, int, std::size_t>;
+  std::vector<Key> order;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    order.emplace_back(errors[i].file != first_file, errors[i].line, errors[i].column, i);
+  }
+  std::ranges::sort(order);
+  ConfigErrors result;
+  for (const Key& key : order) {
+    result.push_back(std::move(errors[std::get<3>(key)]));
+  }
+  return result;
 }
 
 }  // namespace
@@ -162,8 +170,7 @@ std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstr
   }
   if (!context.errors.empty()) {
     drop_consequences(context.errors, reading_errors);
-    sort_errors(context.errors, file_name);
-    return std::unexpected(std::move(context.errors));
+    return std::unexpected(sorted(std::move(context.errors), file_name));
   }
   return snapshot;
 }

@@ -40,7 +40,7 @@ def by_name(items):
 
 
 def describe(field, message):
-    """All of a field that its bytes and its JSON depend on, and the name of its oneof."""
+    """All of a field that its bytes depend on, and the name of its oneof."""
     oneof = message.oneof_decl[field.oneof_index].name if field.HasField("oneof_index") else None
     return (
         field.number,
@@ -48,7 +48,6 @@ def describe(field, message):
         Field.Label.Name(field.label),
         field.type_name,
         oneof,
-        field.json_name,
         field.proto3_optional,
     )
 
