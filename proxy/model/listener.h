@@ -12,7 +12,6 @@
 
 #include "core/base/address.h"
 #include "core/base/time.h"
-#include "proxy/model/cidr.h"
 #include "proxy/model/format.h"
 #include "proxy/model/route.h"
 
@@ -40,12 +39,6 @@ struct Tracing {
   Begin begin = Begin::w3c;  // filter_metadata.remora.trace_format: which headers a new trace gets
 };
 
-// Whom we call internal: what they say in x-envoy-* headers counts. Nobody, unless the file says so, as in Envoy.
-struct InternalAddresses {
-  bool unix_sockets = false;
-  std::vector<Cidr> ranges;
-};
-
 struct HttpConnectionManager {
   std::string stat_prefix;
   std::shared_ptr<const RouteConfiguration> routes;
@@ -65,7 +58,6 @@ struct HttpConnectionManager {
   bool internal_unix_sockets = false;
   std::uint32_t xff_num_trusted_hops = 0;
   bool skip_xff_append = false;
-  InternalAddresses internal_addresses;
   std::string via;
   bool generate_request_id = true;
   bool preserve_external_request_id = false;

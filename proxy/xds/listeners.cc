@@ -130,27 +130,6 @@ void read_filters(const Scope& list, const Hcm& message, model::HttpConnectionMa
   }
 }
 
-void read_internal_addresses(const Scope& scope, const Hcm::InternalAddressConfig& message,
-                             model::InternalAddresses& internal) {
-  internal.unix_sockets = message.unix_sockets();
-  const Scope list = scope.field("cidr_ranges");
-  for (int i = 0; i < message.cidr_ranges_size(); ++i) {
-    const core_v3::CidrRange& from = message.cidr_ranges(i);
-    const Scope at = list.item(static_cast<std::size_t>(i));
-    const Result<Address> prefix = Address::parse(from.address_prefix(), 0);
-    if (!prefix) {
-      at.error("address_prefix", prefix.error().message);
-      continue;
-    }
-    Result<model::Cidr> range = model::Cidr::make(*prefix, from.prefix_len().value());
-    if (range) {
-      internal.ranges.push_back(std::move(*range));
-    } else {
-      at.error("prefix_len", range.error().message);
-    }
-  }
-}
-
 void read_identity(const Scope& scope, const Hcm& message, model::HttpConnectionManager& http) {
   if (!message.server_name().empty()) {
     http.server_name = message.server_name();
@@ -175,8 +154,6 @@ void read_identity(const Scope& scope, const Hcm& message, model::HttpConnection
   const Scope internal = scope.field("internal_address_config");
   read_internal_ranges(internal, message.internal_address_config(), http);
   http.skip_xff_append = message.skip_xff_append();
-  read_internal_addresses(scope.field("internal_address_config"), message.internal_address_config(),
-                          http.internal_addresses);
   http.generate_request_id = !message.has_generate_request_id() || message.generate_request_id().value();
   http.preserve_external_request_id = message.preserve_external_request_id();
   http.always_set_request_id_in_response = message.always_set_request_id_in_response();

@@ -1,9 +1,7 @@
-// Matchers of strings, headers and addresses.
+// Matchers of strings and headers.
 #include "proxy/model/match.h"
 
 #include <gtest/gtest.h>
-
-#include "proxy/model/cidr.h"
 
 namespace remora::model {
 namespace {
@@ -92,23 +90,6 @@ TEST(Regex, SaysWhatIsWrong) {
   EXPECT_EQ(good->replace_all("/users/7/x", "/u/\\1"), "/u/7/x");
   EXPECT_TRUE(good->check_substitution("\\1"));
   EXPECT_FALSE(good->check_substitution("\\2"));
-}
-
-TEST(Cidr, Contains) {
-  const auto address = [](const char* ip) { return *Address::parse(ip, 80); };
-  const auto range = [&](const char* ip, std::uint32_t bits) { return *Cidr::make(address(ip), bits); };
-  EXPECT_TRUE(range("10.0.0.0", 8).contains(address("10.255.0.1")));
-  EXPECT_FALSE(range("10.0.0.0", 8).contains(address("11.0.0.1")));
-  EXPECT_TRUE(range("192.168.4.0", 22).contains(address("192.168.7.255")));
-  EXPECT_FALSE(range("192.168.4.0", 22).contains(address("192.168.8.0")));
-  EXPECT_TRUE(range("1.2.3.4", 32).contains(address("1.2.3.4")));
-  EXPECT_FALSE(range("1.2.3.4", 32).contains(address("1.2.3.5")));
-  EXPECT_TRUE(range("0.0.0.0", 0).contains(address("9.9.9.9")));
-  EXPECT_FALSE(range("0.0.0.0", 0).contains(address("::1")));
-  EXPECT_TRUE(range("fd00::", 7).contains(address("fc00::1")));
-  EXPECT_FALSE(range("fd00::", 8).contains(address("fc00::1")));
-  EXPECT_FALSE(Cidr().contains(address("9.9.9.9")));
-  EXPECT_FALSE(Cidr::make(address("1.2.3.4"), 33));
 }
 
 }  // namespace

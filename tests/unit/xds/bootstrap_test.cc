@@ -52,7 +52,10 @@ TEST(Bootstrap, TheCommandLineNamesTheNode) {
   parts.top = "node: {id: n1, cluster: c, locality: {zone: z}}";
   EXPECT_EQ(load(parts)->node.zone, "z");
   EXPECT_EQ(load(parts)->listeners[0]->service, "c");
-  const Loaded snapshot = load(parts, {{}, "n2", "c2"});
+  LoadOptions options;
+  options.service_node = "n2";
+  options.service_cluster = "c2";
+  const Loaded snapshot = load(parts, options);
   EXPECT_EQ(snapshot->node.id, "n2");
   EXPECT_EQ(snapshot->node.cluster, "c2");
   EXPECT_EQ(snapshot->listeners[0]->service, "c2");

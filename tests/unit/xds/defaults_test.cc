@@ -45,8 +45,8 @@ TEST(Defaults, ConnectionManager) {
   EXPECT_FALSE(http.use_remote_address);
   EXPECT_EQ(http.xff_num_trusted_hops, 0U);
   EXPECT_FALSE(http.skip_xff_append);
-  EXPECT_THAT(http.internal_addresses.ranges, IsEmpty());
-  EXPECT_FALSE(http.internal_addresses.unix_sockets);
+  EXPECT_THAT(http.internal_ranges, IsEmpty());
+  EXPECT_FALSE(http.internal_unix_sockets);
   EXPECT_EQ(http.via, "");
   EXPECT_TRUE(http.generate_request_id);
   EXPECT_FALSE(http.preserve_external_request_id);

@@ -74,8 +74,8 @@ TEST_F(Full, ConnectionManager) {
   EXPECT_TRUE(http.use_remote_address);
   EXPECT_EQ(http.xff_num_trusted_hops, 2U);
   EXPECT_TRUE(http.skip_xff_append);
-  EXPECT_TRUE(http.internal_addresses.unix_sockets);
-  EXPECT_EQ(http.internal_addresses.ranges.size(), 2U);
+  EXPECT_TRUE(http.internal_unix_sockets);
+  EXPECT_EQ(http.internal_ranges.size(), 2U);
   EXPECT_EQ(http.via, "shop-proxy");
   EXPECT_FALSE(http.generate_request_id);
   EXPECT_TRUE(http.preserve_external_request_id);

@@ -86,7 +86,7 @@ TEST(Rules, ConnectionManager) {
            {"internal_address_config: {cidr_ranges: [{address_prefix: x}]}",
             ".internal_address_config.cidr_ranges[0].address_prefix", "'x' is not an IPv4 or IPv6 address"},
            {"internal_address_config: {cidr_ranges: [{address_prefix: 1.2.3.4, prefix_len: 33}]}",
-            ".internal_address_config.cidr_ranges[0].prefix_len", "has at most 32 bits, not 33"},
+            ".internal_address_config.cidr_ranges[0].prefix_len", "is 33, but such an address has 32 bits"},
            {"strip_any_host_port: true\nstrip_matching_host_port: true", ".strip_any_host_port", "exclude each other"},
            {"rds: {}", ".rds", "is Envoy's"},
            {"http2_protocol_options: {}", ".http2_protocol_options", "is Envoy's"}}) {
