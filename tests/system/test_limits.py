@@ -52,7 +52,7 @@ def test_overflow_says_so(remora, up):
 def test_max_connections_queue_and_pending(remora, up):
     """One connection: the others wait for it in turn, as many as may."""
     up.default = u.answer(200, "ok", delay=0.1)
-    running = _limited(remora, up, max_connections=1, max_pending_requests=2)
+    running = _limited(remora, up, max_connections=1, max_pending_requests=3)
     assert _many(running, 3) == [200] * 3
     assert len(up.connections) == 1
     statuses = _many(running, 8)
