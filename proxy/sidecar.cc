@@ -112,7 +112,7 @@ Result<void> Sidecar::start_admin() {
     REMORA_LOG(log, warn, "there is no admin interface: the bootstrap has no admin.address");
     return {};
   }
-  admin_ = std::make_unique<admin::AdminServer>(loop_, pages_);
+  admin_ = std::make_unique<admin::AdminServer>(loop_, pages_, snapshot_->admin->access_log_path);
   if (auto listening = admin_->listen(snapshot_->admin->address); !listening) {
     return listening;
   }
@@ -197,7 +197,6 @@ void Sidecar::fail_start(const std::string& words) {
 
 void Sidecar::register_metrics() {
   using metrics::Id;
-  registry_.on_scrape(Id::workers, {}, [this] { return concurrency_; });
   registry_.on_scrape(Id::config_version, {}, [this] { return static_cast<double>(snapshot_->version); });
   registry_.on_scrape(Id::config_update_time, {}, [this] { return seconds(snapshot_loaded_.time_since_epoch()); });
   registry_.on_scrape(Id::draining, {},

@@ -3,13 +3,14 @@
 #include <event2/buffer.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 
 namespace remora::admin {
 namespace {
@@ -81,8 +82,8 @@ void remove_stale(const Address& address, const std::string& path) {
 
 }  // namespace
 
-AdminServer::AdminServer(LibeventLoop& loop, AdminPages& pages)
-    : loop_(loop), pages_(pages), http_(evhttp_new(loop.base())) {
+AdminServer::AdminServer(LibeventLoop& loop, AdminPages& pages, std::string access_log)
+    : loop_(loop), pages_(pages), access_log_(std::move(access_log)), http_(evhttp_new(loop.base())) {
   evhttp_set_allowed_methods(http_, kMethods);
   evhttp_set_max_headers_size(http_, 16 * 1024);
   evhttp_set_max_body_size(http_, 64 * 1024);
@@ -100,6 +101,14 @@ AdminServer::~AdminServer() {
 }
 
 Result<void> AdminServer::listen(const Address& address) {
+  if (!access_log_.empty()) {
+    const int log = open(access_log_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+    if (log < 0) {
+      return fail(fmt::format("cannot open admin's access log {}: {}; name a file that this user may write",
+                              access_log_, std::strerror(errno)));
+    }
+    close(log);
+  }
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     return fail(why_not(address, errno));
@@ -131,8 +140,12 @@ void AdminServer::on_request(evhttp_request* request, void* self) {
   auto& server = *static_cast<AdminServer*>(self);
   server.loop_.enter_turn();
   const char* target = evhttp_request_get_uri(request);
-  AdminResponse response = server.pages_.answer(
-      AdminRequest::parse(method_name(evhttp_request_get_command(request)), target == nullptr ? "/" : target));
+  target = target == nullptr ? "/" : target;
+  const std::string_view method = method_name(evhttp_request_get_command(request));
+  AdminResponse response = server.pages_.answer(AdminRequest::parse(method, target));
+  if (!server.access_log_.empty()) {
+    server.log(request, method, target, response.status, method == "HEAD" ? 0 : response.body.size());
+  }
 
   evkeyvalq* headers = evhttp_request_get_output_headers(request);
   evhttp_add_header(headers, "content-type", std::string(response.type).c_str());
@@ -151,6 +164,32 @@ void AdminServer::on_request(evhttp_request* request, void* self) {
     server.after_.push_back(std::move(response.after));
     server.loop_.arm(server.after_timer_, Milliseconds(20));
   }
+}
+
+// The file is opened for each line: requests are few, and a rotated file needs no word.
+void AdminServer::log(evhttp_request* request, std::string_view method, const char* target, int status,
+                      std::size_t bytes) const {
+  const int fd = open(access_log_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    return;  // the start checked it; a disk may be full since
+  }
+  const auto header = [&](const char* name) {
+    const char* value = evhttp_find_header(evhttp_request_get_input_headers(request), name);
+    return value == nullptr ? "-" : value;
+  };
+  const auto since = loop_.wall_now().time_since_epoch();
+  const time_t seconds = std::chrono::duration_cast<Seconds>(since).count();
+  tm parts{};
+  gmtime_r(&seconds, &parts);
+  char time[32];
+  strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%S", &parts);
+  const std::string line = fmt::format(
+      "[{}.{:03}Z] \"{} {} HTTP/{}.{}\" {} - {} {} 0 - \"{}\" \"{}\" \"{}\" \"{}\" \"-\"\n", time,
+      std::chrono::duration_cast<Milliseconds>(since).count() % 1000, method, target, static_cast<int>(request->major),
+      static_cast<int>(request->minor), status, evbuffer_get_length(evhttp_request_get_input_buffer(request)), bytes,
+      header("x-forwarded-for"), header("user-agent"), header("x-request-id"), header("host"));
+  [[maybe_unused]] const auto wrote = write(fd, line.data(), line.size());
+  close(fd);
 }
 
 void AdminServer::run_after() {

@@ -14,7 +14,8 @@ namespace remora::admin {
 
 class AdminServer {
  public:
-  AdminServer(LibeventLoop& loop, AdminPages& pages);
+  // `access_log`: a file that gets a line for each request, in Envoy's default format; empty: none.
+  AdminServer(LibeventLoop& loop, AdminPages& pages, std::string access_log = {});
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
   ~AdminServer();
@@ -25,10 +26,12 @@ class AdminServer {
 
  private:
   static void on_request(evhttp_request* request, void* self);
+  void log(evhttp_request* request, std::string_view method, const char* target, int status, std::size_t bytes) const;
   void run_after();
 
   LibeventLoop& loop_;
   AdminPages& pages_;
+  const std::string access_log_;
   evhttp* http_;
   Address address_;
   std::string unix_path_;  // to be removed at the end
