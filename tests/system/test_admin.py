@@ -210,7 +210,7 @@ def test_the_admins_access_log(tmp_path):
     with proxy.Proxy(binaries.remora(), config) as running:
         running.admin("/clusters?format=json")
         running.admin("/quitquitquit")
-    lines = log.read_text().splitlines()
+        lines = log.read_text().splitlines()
     assert re.match(r'\[\S+Z\] "GET /clusters\?format=json HTTP/1\.1" 200 - 0 \d+ 0 - "-" ', lines[-2])
     assert '"GET /quitquitquit HTTP/1.1" 405 - 0 38 ' in lines[-1]
 
