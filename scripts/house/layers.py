@@ -41,9 +41,9 @@ LAYERS = {
     "proxy/main": ["proxy/sidecar"],
 }
 
-# Single files that others may include though their folder is above them, while they wait for a better place.
-EXCEPTIONS = {
-}
+# Single files that a folder may include though their folder is above it, while they wait for a better place:
+# {"proxy/filters": ["proxy/exchange/request_info.h"]}. None today.
+EXCEPTIONS = {}
 
 # Who may see the generated protobuf headers (house rule 9: translate at the edge).
 PROTOBUF_READERS = ["proxy/xds", "proxy/sources", "api", "control", "tests"]

@@ -62,7 +62,7 @@ def errors_of(path):
     """What a build log says of its failure: the lines with errors, or the last ones."""
     lines = path.read_text(errors="replace").splitlines()
     wanted = [line for line in lines if "error" in line.lower() or line.startswith("FAILED")]
-    return "\n".join((wanted or lines)[:25])
+    return "\n".join(line[:220] for line in (wanted or lines)[:25])
 
 
 # --- the suites ------------------------------------------------------------------------------------------------------

@@ -74,6 +74,14 @@ def one(shop, pattern):
     return found[0]
 
 
+def wait_for_line(command, pattern, seconds=5):
+    """Gauges are written once a tick, not at each change."""
+    deadline = time.monotonic() + seconds
+    while not re.search(pattern, text := run(command), re.M):
+        assert time.monotonic() < deadline, f"no line {pattern} in\n{text}"
+        time.sleep(0.1)
+
+
 def statuses(text):
     return [int(code) for code in re.findall(r"^HTTP/1\.1 (\d+)", text, re.M)]
 
@@ -124,9 +132,9 @@ def test_an_open_breaker_closes_again(shop):
     assert answer.count("the till is broken") == 3, "the fourth is Remora's own answer"
     assert "x-remora-reason" in answer.split("HTTP/1.1")[-1]
     state = one(shop, "breaker_state")
-    assert re.search(r'^remora_upstream_breaker_state\{[^}]*cluster="checkout"[^}]*\} 1$', run(state), re.M)
+    wait_for_line(state, r'^remora_upstream_breaker_state\{[^}]*cluster="checkout"[^}]*\} 1$')
     assert statuses(run(one(shop, "^sleep"))) == [200, 200]
-    assert re.search(r'^remora_upstream_breaker_state\{[^}]*cluster="checkout"[^}]*\} 0$', run(state), re.M)
+    wait_for_line(state, r'^remora_upstream_breaker_state\{[^}]*cluster="checkout"[^}]*\} 0$')
 
 
 def test_the_metrics(shop):
