@@ -123,6 +123,16 @@ class HeaderList {
     const Header* header = find(id);
     return header == nullptr ? std::string_view{} : header->value;
   }
+  // Does any header of that name satisfy `predicate(value)`?
+  template <typename Predicate>
+  bool any_value(std::string_view name, Predicate&& predicate) const {
+    for (const Header& header : all()) {
+      if (header.name == name && predicate(header.value)) {
+        return true;
+      }
+    }
+    return false;
+  }
   // All values of `name` joined with "," as Envoy's header matchers see them; arena memory when there are several.
   std::string_view joined(std::string_view name) const;
 

@@ -162,6 +162,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
       cluster_->breaker().abandon(admission_);
     } else {
       cluster_->breaker().on_failure(admission_, now);
+      cluster_->show_breaker();
     }
   }
   if (response_begun_) {

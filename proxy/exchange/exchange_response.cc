@@ -35,8 +35,10 @@ void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
     breaker_pending_ = false;
     if (head.status >= 500) {
       cluster_->breaker().on_failure(admission_, now);
+      cluster_->show_breaker();
     } else {
       cluster_->breaker().on_success(admission_);
+      cluster_->show_breaker();
     }
   }
   (head.status >= 500 ? endpoint.cells.requests_error : endpoint.cells.requests_success).add();

@@ -54,21 +54,17 @@ std::optional<std::uint32_t> number(std::string_view text) {
   return value;
 }
 
-std::optional<std::string_view> value_of(const http::HeaderList& headers, const std::string& name) {
-  return headers.find(name) == nullptr ? std::nullopt : std::optional(headers.joined(name));
-}
-
-std::optional<std::string_view> value_of(const http::RequestHead& head, const std::string& name) {
-  if (name == ":method") {
-    return head.method;
+bool matches(const model::HeaderMatch& match, const http::RequestHead& head) {
+  if (match.name == ":method") {
+    return match.matches(head.method);
   }
-  if (name == ":path") {
-    return head.path;
+  if (match.name == ":path") {
+    return match.matches(head.path);
   }
-  if (name == ":authority" || name == "host") {
-    return head.authority;
+  if (match.name == ":authority" || match.name == "host") {
+    return match.matches(head.authority);
   }
-  return value_of(head.headers, name);
+  return match.matches_any(head.headers);
 }
 
 }  // namespace
@@ -96,9 +92,8 @@ RetryState::RetryState(const model::RetryPolicy* policy, http::RequestHead& head
     read_headers(head.headers);
   }
   if (policy != nullptr && !policy->retriable_request_headers.empty() &&
-      std::ranges::none_of(policy->retriable_request_headers, [&](const model::HeaderMatch& match) {
-        return match.matches(value_of(head, match.name));
-      })) {
+      std::ranges::none_of(policy->retriable_request_headers,
+                           [&](const model::HeaderMatch& match) { return matches(match, head); })) {
     conditions_ = 0;  // whatever asked for retries: this request is none of those that may have them
   }
   head.headers.remove_if([](const http::Header& header) {
@@ -181,9 +176,8 @@ std::optional<RetryReason> RetryState::reason_for(int status, const http::Header
     return RetryReason::retriable_status_code;
   }
   if ((conditions_ & on::kRetriableHeaders) != 0 && policy_ != nullptr &&
-      std::ranges::any_of(policy_->retriable_headers, [&](const model::HeaderMatch& match) {
-        return match.matches(value_of(headers, match.name));
-      })) {
+      std::ranges::any_of(policy_->retriable_headers,
+                          [&](const model::HeaderMatch& match) { return match.matches_any(headers); })) {
     return RetryReason::retriable_header;
   }
   return std::nullopt;

@@ -52,6 +52,19 @@ struct HeaderMatch {
   bool invert = false;
   bool treat_missing_as_empty = false;
 
+  // Of a header that may be repeated, in a list such as http::HeaderList: any value may match, and inverted none may,
+  // as in Envoy. (Joined values would let a second header slip past a guard.)
+  template <typename Headers>
+  bool matches_any(const Headers& headers) const {
+    if (headers.find(name) == nullptr) {
+      return matches(std::nullopt);
+    }
+    if (invert) {
+      return !headers.any_value(name, [this](std::string_view value) { return !matches(value); });
+    }
+    return headers.any_value(name, [this](std::string_view value) { return matches(value); });
+  }
+
   // `value`: all values of the header joined with ",", nullopt when it is absent.
   bool matches(std::optional<std::string_view> value) const;
 };

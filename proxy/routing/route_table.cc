@@ -39,6 +39,7 @@ bool path_matches(const PathMatch& match, const http::RequestHead& head) {
   return false;
 }
 
+// What the head itself says under a header's name.
 std::optional<std::string_view> header_value(const http::RequestHead& head, std::string_view name) {
   const auto some = [](std::string_view text) { return text.empty() ? std::nullopt : std::optional(text); };
   if (name.starts_with(':')) {
@@ -61,10 +62,12 @@ std::optional<std::string_view> header_value(const http::RequestHead& head, std:
   if (name == "host") {
     return some(head.authority);
   }
-  if (head.headers.find(name) == nullptr) {
-    return std::nullopt;
-  }
-  return head.headers.joined(name);
+  return std::nullopt;
+}
+
+bool header_matches(const model::HeaderMatch& match, const http::RequestHead& head) {
+  const bool of_head = match.name.starts_with(':') || match.name == "host";
+  return of_head ? match.matches(header_value(head, match.name)) : match.matches_any(head.headers);
 }
 
 // The value of the first parameter of that name, not decoded: as Envoy compares it.
@@ -115,9 +118,8 @@ bool RouteTable::matches(const model::Route& route, const http::RequestHead& hea
     return false;
   }
   return path_matches(match.path, head) &&
-         std::ranges::all_of(
-             match.headers,
-             [&](const model::HeaderMatch& header) { return header.matches(header_value(head, header.name)); }) &&
+         std::ranges::all_of(match.headers,
+                             [&](const model::HeaderMatch& header) { return header_matches(header, head); }) &&
          std::ranges::all_of(match.query_parameters, [&](const model::QueryParameterMatch& parameter) {
            return query_matches(parameter, head.path);
          });

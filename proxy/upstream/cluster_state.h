@@ -80,6 +80,12 @@ class ClusterState {
 
   // Four times a second or so: what must happen without a request.
   void tick(MonotonicTime now, Random& random);
+  // After an outcome was told to the breaker: its gauge says so at once.
+  void show_breaker() {
+    if (shared_->breaker.enabled()) {
+      series_.breaker_state.set(static_cast<std::int64_t>(shared_->breaker.state()));
+    }
+  }
   void drain();  // closes idle connections
 
  private:

@@ -18,6 +18,10 @@ class LeastRequest final : public Chooser {
     LbEndpoint* best = sample_.pick(random);
     for (std::uint32_t i = 1; i < choice_count_; ++i) {
       LbEndpoint* other = sample_.pick(random);
+      // Envoy draws with replacement: of two endpoints a hung one then still gets one request in four.
+      for (int again = 0; other == best && again < kRedraws; ++again) {
+        other = sample_.pick(random);
+      }
       // other.active / other.weight < best.active / best.weight
       if (other->active_requests * weight_of(*best) < best->active_requests * weight_of(*other)) {
         best = other;
@@ -27,6 +31,7 @@ class LeastRequest final : public Chooser {
   }
 
  private:
+  static constexpr int kRedraws = 8;  // a heavy endpoint may come up again and again; one alone always does
   WeightedSample sample_;
   std::uint32_t choice_count_;
 };
