@@ -1,0 +1,179 @@
+#include "tests/scenarios/story.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <stdexcept>
+
+#include "proxy/xds/bootstrap.h"
+
+namespace remora::scenarios {
+namespace {
+
+constexpr std::string_view kProxy = "10.0.0.1";
+constexpr std::uint16_t kPort = 8080;
+
+std::string flow(std::string_view inside) { return inside.empty() ? "" : fmt::format(", {}", inside); }
+
+std::string bootstrap(const World& world) {
+  std::string endpoints;
+  for (int i = 0; i < world.upstreams; ++i) {
+    endpoints += fmt::format("{}{{endpoint: {{address: {{socket_address: {{address: 10.0.1.{}, port_value: 80}}}}}}}}",
+                             i == 0 ? "" : ", ", i + 1);
+  }
+  const auto metadata = [](std::string_view inside) {
+    return inside.empty() ? "" : fmt::format(", metadata: {{filter_metadata: {{remora: {{{}}}}}}}", inside);
+  };
+  const std::string route =
+      fmt::format("{{match: {{prefix: /}}, route: {{cluster: up{}}}{}}}", flow(world.route), metadata(world.metadata));
+  const std::string manager = fmt::format(
+      "{{name: http, typed_config: {{'@type': "
+      "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, "
+      "stat_prefix: main, route_config: {{name: r, virtual_hosts: [{{name: all, domains: ['*'], routes: [{}]{}}}]}}, "
+      "http_filters: [{{name: envoy.filters.http.router, typed_config: {{'@type': "
+      "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}}}]{}}}}}",
+      route, flow(world.virtual_host), flow(world.manager));
+  return fmt::format(
+      "static_resources: {{listeners: [{{name: main, address: {{socket_address: {{address: {}, port_value: {}}}}}, "
+      "filter_chains: [{{filters: [{}]}}]{}}}], clusters: [{{name: up, type: STATIC, load_assignment: {{cluster_name: "
+      "up, endpoints: [{{lb_endpoints: [{}]}}]}}{}{}}}]}}\n",
+      kProxy, kPort, manager, flow(world.listener), endpoints, flow(world.cluster), metadata(world.cluster_metadata));
+}
+
+std::shared_ptr<const model::Snapshot> load(const World& world) {
+  const std::string text = bootstrap(world);
+  auto snapshot = xds::load_bootstrap(text, "story.yaml", {});
+  if (!snapshot) {
+    std::string words = "the story's configuration is wrong:\n";
+    for (const auto& error : snapshot.error()) {
+      words += error.to_string() + "\n";
+    }
+    throw std::runtime_error(words + text);
+  }
+  return *snapshot;
+}
+
+}  // namespace
+
+Story::Story(const World& world)
+    : seed_(testing::test_seed()),
+      trace_(__FILE__, __LINE__, "REMORA_SEED=" + std::to_string(seed_)),
+      loop_(seed_),
+      network_(loop_, seed_ + 1),
+      registry_({}),
+      metrics_(&registry_.add_worker()),
+      snapshot_(load(world)) {
+  network_.weather = world.weather;
+  for (int i = 0; i < world.upstreams; ++i) {
+    const auto address = Address::parse(fmt::format("10.0.1.{}", i + 1), 80).value();
+    upstreams_.push_back(std::make_unique<sim::FakeUpstream>(loop_, network_, address));
+  }
+  worker_ = std::make_unique<proxy::Worker>(loop_, network_, shared_, *metrics_, nullptr,
+                                            proxy::WorkerOptions{.index = 0, .seed = seed_ + 2});
+  if (auto applied = worker_->apply(snapshot_); !applied) {
+    throw std::runtime_error(applied.error().message);
+  }
+  loop_.settle();
+}
+
+Story::~Story() {
+  for (Client& client : clients_) {
+    client.peer->close(/*reset=*/true);
+  }
+  if (std::uncaught_exceptions() == 0) {
+    advance(100ms);
+    expect_all_given_back();
+  }
+  worker_.reset();
+  loop_.settle();
+}
+
+void Story::expect_all_given_back() {
+  using Kind = upstream::ClusterLimits::Kind;
+  const auto& limits = cluster().limits;
+  EXPECT_EQ(limits.active(Kind::requests), 0U) << "requests are still counted as active";
+  EXPECT_EQ(limits.active(Kind::pending), 0U) << "requests are still counted as pending";
+  EXPECT_EQ(limits.active(Kind::retries), 0U) << "retries are still counted";
+  EXPECT_EQ(cluster_metrics().requests_active.value(), 0);
+  EXPECT_EQ(cluster_metrics().requests_pending.value(), 0);
+  EXPECT_EQ(static_cast<std::int64_t>(limits.active(Kind::connections)), cluster_metrics().connections_active.value());
+  EXPECT_EQ(worker_->active_connections(), 0U) << "downstream connections are left";
+}
+
+upstream::ClusterShared& Story::cluster() { return *shared_.cluster(snapshot_->clusters.at("up")); }
+
+std::size_t Story::requests_upstream() const {
+  std::size_t count = 0;
+  for (const auto& upstream : upstreams_) {
+    count += upstream->requests().size();
+  }
+  return count;
+}
+
+sim::Peer& Story::client(int client) {
+  const auto index = static_cast<std::size_t>(client);
+  while (clients_.size() <= index) {
+    auto transport = network_.connect(Address::parse(kProxy, kPort).value(), {});
+    clients_.push_back({std::make_unique<sim::Peer>(std::move(*transport)), {}});
+  }
+  return *clients_[index].peer;
+}
+
+void Story::client_sends(std::string_view request, std::string_view headers, std::string_view body, int client) {
+  std::string bytes = fmt::format("{} HTTP/1.1\r\nhost: shop\r\n{}", request, headers);
+  if (!body.empty()) {
+    bytes += fmt::format("content-length: {}\r\n", body.size());
+  }
+  bytes += "\r\n";
+  bytes += body;
+  this->client(client);
+  clients_[static_cast<std::size_t>(client)].heads.push_back(request.starts_with("HEAD "));
+  client_sends_bytes(bytes, client);
+}
+
+void Story::client_sends_bytes(std::string_view bytes, int client) {
+  this->client(client).send(bytes);
+  advance(10ms);  // there over new connections, and back
+}
+
+sim::WireMessage Story::client_gets(int status, int client, Nanoseconds within) {
+  sim::Peer& peer = this->client(client);
+  auto& heads = clients_[static_cast<std::size_t>(client)].heads;
+  const bool head = !heads.empty() && heads.front();
+  const MonotonicTime until = now() + within;
+  while (true) {
+    if (auto response = sim::take_response(peer.received, peer.over(), head)) {
+      if (response->status() / 100 != 1 && !heads.empty()) {
+        heads.pop_front();
+      }
+      EXPECT_EQ(response->status(), status) << response->start_line << "\n" << response->body;
+      return *response;
+    }
+    if (now() >= until) {
+      ADD_FAILURE() << "no response came; so far: '" << peer.received << "'" << (peer.ended ? ", then FIN" : "")
+                    << (peer.was_reset ? ", then RST" : "");
+      return {};
+    }
+    advance(1ms);
+  }
+}
+
+void Story::client_gets_nothing(int client) {
+  advance(5ms);
+  EXPECT_EQ(this->client(client).received, "");
+  client_is_open(client);
+}
+
+void Story::client_is_closed(int client) {
+  advance(5ms);
+  EXPECT_TRUE(this->client(client).over()) << "the connection is still open";
+}
+
+void Story::client_is_open(int client) { EXPECT_FALSE(this->client(client).over()) << "the connection is closed"; }
+
+void Story::client_leaves(int client) {
+  this->client(client).close(/*reset=*/true);
+  advance(5ms);
+}
+
+}  // namespace remora::scenarios
