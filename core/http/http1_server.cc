@@ -417,7 +417,7 @@ void Http1Server::settle() {
   if (output_ != Output::done || input_ == Input::closed) {
     return;
   }
-  const bool close = close_after_ || input_ != Input::whole;
+  const bool close = close_after_ || draining_ || input_ != Input::whole;
   input_ = close ? Input::closed : Input::idle;
   output_ = Output::head;
   close_after_ = answers_head_ = http10_ = false;

@@ -64,6 +64,10 @@ void Exchange::on_request_timeout() {
       attempt_->endpoint().cells.requests_timeout.add();
       cluster_->report_local_failure(attempt_->endpoint(), true, worker_.loop.now(), worker_.random);
     }
+    if (breaker_pending_) {
+      breaker_pending_ = false;
+      cluster_->breaker().on_failure(admission_, worker_.loop.now());
+    }
     cluster_->series().timeouts[metrics::UpstreamTimeout::request].add();
     const bool begun = response_begun_;
     drop_attempt();

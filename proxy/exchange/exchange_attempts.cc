@@ -216,6 +216,7 @@ void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
   switch (verdict) {
     case RetryVerdict::limit_exceeded:
       info_.flags |= flag::kUpstreamRetryLimitExceeded;
+      cluster_->series().retries_denied[metrics::RetryDenied::limit].add();
       note = "num_retries is used up";
       break;
     case RetryVerdict::not_replayable:

@@ -50,6 +50,9 @@ void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
     }
     if (decision.verdict == RetryVerdict::limit_exceeded) {
       info_.flags |= flag::kUpstreamRetryLimitExceeded;
+      cluster_->series().retries_denied[metrics::RetryDenied::limit].add();
+    } else if (decision.verdict == RetryVerdict::not_replayable) {
+      cluster_->series().retries_denied[metrics::RetryDenied::not_replayable].add();
     }
     if (info_.attempts > 1 && head.status < 500) {
       cluster_->series().retries_succeeded.add();

@@ -10,7 +10,7 @@ World breaking(int probes = 1) {
 }
 
 void open(Story& story) {
-  story.upstream().next(answer(503, "1")).next(answer(500, "2")).next(hang_up());
+  story.upstream().next(answer(503, "1")).next(answer(500, "2")).next(answer(503, "3"));
   for (int i = 0; i < 3; ++i) {
     story.client_sends("GET /");
     story.client_gets(i == 1 ? 500 : 503);

@@ -26,6 +26,7 @@ TEST(Retries, OnlyAsOftenAsThePolicySays) {
   story.client_sends("GET /");
   EXPECT_EQ(story.client_gets(503).body, "no") << "the upstream's own last answer";
   EXPECT_EQ(story.requests_upstream(), 3U);
+  EXPECT_EQ(story.cluster_metrics().retries_denied[metrics::RetryDenied::limit].value(), 1U);
 }
 
 TEST(Retries, WithoutAPolicyThereAreNone) {
