@@ -129,7 +129,7 @@ TEST_F(Tables, HeadersMustAllMatch) {
   model::HeaderMatch value;
   value.name = "x-env";
   value.kind = model::HeaderMatch::Kind::string;
-  value.string.text = "a,b";
+  value.string.text = "b";
   routes.back().match.headers = {method, value};
 
   auto head = get("h", "/");
@@ -137,7 +137,10 @@ TEST_F(Tables, HeadersMustAllMatch) {
   head.headers.add("x-env", "a");
   EXPECT_EQ(route_of(head), "none");
   head.headers.add("x-env", "b");
-  EXPECT_EQ(route_of(head), "both") << "several values are joined with a comma";
+  EXPECT_EQ(route_of(head), "both") << "any of several values may match";
+  routes.back().match.headers.back().invert = true;
+  EXPECT_EQ(route_of(head), "none") << "inverted, none may: a second header slips past no guard";
+  routes.back().match.headers.back().invert = false;
   head.method = "PUT";
   EXPECT_EQ(route_of(head), "none");
 }

@@ -95,8 +95,16 @@ TEST_F(Balancers, LeastRequestPrefersTheIdle) {
   add().active_requests = 10;
   add();
   auto counts = pick(9000);
-  // The idle one is among two candidates with probability 1 - (2/3)^2.
-  EXPECT_NEAR(counts[2], 5000, 300);
+  // The idle one is among two different candidates of three with probability 2/3.
+  EXPECT_NEAR(counts[2], 6000, 300);
+}
+
+TEST_F(Balancers, LeastRequestOfTwoAlwaysTakesTheIdle) {
+  REMORA_TRACE_SEED();
+  cluster.lb_policy = model::LbPolicy::least_request;
+  add().active_requests = 10;
+  add();
+  EXPECT_NEAR(pick(1000)[1], 1000, 20);  // with replacement, as Envoy draws, it would be 750
 }
 
 TEST_F(Balancers, LeastRequestWithWeightsFillsInProportion) {
