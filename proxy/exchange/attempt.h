@@ -33,7 +33,7 @@ class Attempt final : upstream::PoolWaiter, http::ResponseSink, upstream::LeaseE
           http::BodyLength length);
   Attempt(const Attempt&) = delete;
   Attempt& operator=(const Attempt&) = delete;
-  ~Attempt();  // gives up what is not over
+  ~Attempt() override;  // gives up what is not over
 
   // Takes a connection or waits for one. The error: nobody may wait. May call on_attempt_ready inside.
   std::expected<void, Failure> start();

@@ -139,7 +139,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   bool holds_request_limit_ = false;
   bool holds_retry_limit_ = false;
   bool breaker_pending_ = false;
-  bool race_replayed_ = false;
+  std::uint8_t race_replays_ = 0;  // each used up a stale connection
   bool tunnel_ = false;
   std::uint64_t buffer_limit_ = 0;
   OutputQueue body_;  // of the request: not sent yet, or kept for replay

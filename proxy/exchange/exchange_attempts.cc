@@ -5,6 +5,13 @@
 #include "proxy/exchange/exchange.h"
 
 namespace remora::proxy {
+namespace {
+
+// A race is replayed on a new connection, or one that was in use a moment ago; that may be closed in turn, but hardly
+// thrice. More would let one request that crashes its server take down many.
+constexpr int kMaxRaceReplays = 3;
+
+}  // namespace
 
 using http::HeaderId;
 
@@ -138,10 +145,11 @@ void Exchange::on_attempt_failed(const Failure& failure) {
       failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
 
   // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
-  const bool race = !race_replayed_ && retry_->may_replay_race(failure) &&
-                    (!has_body_ || keep_body_ || body_.size() > 0 || info_.bytes_received == 0);
+  const bool race = race_replays_ < kMaxRaceReplays && retry_->may_replay_race(failure) &&
+                    (!has_body_ || keep_body_ || !body_.empty() || info_.bytes_received == 0);
   if (race) {
-    race_replayed_ = true;
+    ++race_replays_;
+    endpoint.pool.close_idle();  // an upstream that closed one idle connection is closing others
     cluster_->series().keepalive_races.add();
     if (breaker_pending_) {
       breaker_pending_ = false;

@@ -49,8 +49,9 @@ std::size_t resolve_dots(char* path, std::size_t size) {
     const bool last = end == size;
     if (segment == "." || segment == "..") {
       if (segment == "..") {
-        while (out > 0 && path[--out] != '/') {
-        }
+        do {
+          out -= out > 0 ? 1 : 0;
+        } while (out > 0 && path[out] != '/');
       }
       if (last) {
         path[out++] = '/';

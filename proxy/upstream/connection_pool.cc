@@ -315,6 +315,10 @@ void ConnectionPool::remove(UpstreamConnection& connection) {
 
 void ConnectionPool::drain() {
   draining_ = true;
+  close_idle();
+}
+
+void ConnectionPool::close_idle() {
   while (ready_.first != nullptr) {
     ready_.first->close(false);
   }

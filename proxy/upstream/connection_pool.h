@@ -130,6 +130,7 @@ class ConnectionPool {
   // back at once when nobody may wait.
   std::expected<void, ConnectFailure> wait(PoolWaiter& waiter);
 
+  void close_idle();
   // Closes idle connections; leased ones close when they are done. For drains and for endpoints that went away.
   void drain();
   bool idle() const { return ready_.size + leased_.size + connecting_.size == 0 && waiters_.size == 0; }

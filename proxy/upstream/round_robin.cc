@@ -27,7 +27,7 @@ class RoundRobin final : public Chooser {
 
 class WeightedRoundRobin final : public Chooser {
  public:
-  WeightedRoundRobin(std::vector<LbEndpoint*> endpoints, Random& random) {
+  WeightedRoundRobin(const std::vector<LbEndpoint*>& endpoints, Random& random) {
     for (LbEndpoint* endpoint : endpoints) {
       const double step = 1.0 / static_cast<double>(weight_of(*endpoint));
       // A random phase for each: on average half a step, as if the schedule had been running for ever.
@@ -83,7 +83,7 @@ std::unique_ptr<Chooser> make_round_robin(std::vector<LbEndpoint*> endpoints, Ra
   if (equal) {
     return std::make_unique<RoundRobin>(std::move(endpoints), random);
   }
-  return std::make_unique<WeightedRoundRobin>(std::move(endpoints), random);
+  return std::make_unique<WeightedRoundRobin>(endpoints, random);
 }
 
 }  // namespace remora::upstream

@@ -259,8 +259,8 @@ std::shared_ptr<const model::Listener> read_listener(const Scope& scope, const l
     chains.error(
         fmt::format("one filter chain is supported by this version of Remora, not {}", message.filter_chains_size()));
   }
-  ListenerExtras extras = read_listener_extras(scope.field("metadata"), message.metadata());
-  result->service = extras.service.empty() ? default_service : std::move(extras.service);
+  const ListenerExtras extras = read_listener_extras(scope.field("metadata"), message.metadata());
+  result->service = extras.service.empty() ? default_service : extras.service;
   result->http.max_request_body_bytes = extras.max_request_body_bytes;
   if (result->http.tracing) {
     result->http.tracing->begin = extras.trace_format;

@@ -6,7 +6,7 @@
 namespace remora::scenarios {
 namespace {
 
-World detecting(std::string more = "") {
+World detecting(const std::string& more = "") {
   return {.cluster =
               "lb_policy: ROUND_ROBIN, outlier_detection: {consecutive_5xx: 3, interval: 1s, base_ejection_time: "
               "10s, max_ejection_percent: 100" +

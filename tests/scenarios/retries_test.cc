@@ -4,7 +4,7 @@
 namespace remora::scenarios {
 namespace {
 
-World retrying(std::string policy, int upstreams = 1) {
+World retrying(const std::string& policy, int upstreams = 1) {
   return {.route = "retry_policy: {" + policy + ", retry_back_off: {base_interval: 0.001s, max_interval: 0.001s}}",
           .upstreams = upstreams};
 }

@@ -10,7 +10,6 @@ namespace remora::proxy {
 namespace {
 
 namespace on = model::retry_on;
-using metrics::RetryReason;
 
 struct Retries : ::testing::Test {
   BlockPool pool;

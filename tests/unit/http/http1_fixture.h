@@ -53,7 +53,7 @@ inline std::string show(const HeaderList& headers) {
 // Joins consecutive "body" lines.
 class Transcript {
  public:
-  void line(std::string text) {
+  void line(const std::string& text) {
     flush();
     text_ += text + "\n";
   }

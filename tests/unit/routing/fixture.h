@@ -26,7 +26,7 @@ struct Heads : ::testing::Test {
   }
 };
 
-inline model::Route route_to(std::string cluster, model::PathMatch::Kind kind, std::string text) {
+inline model::Route route_to(const std::string& cluster, model::PathMatch::Kind kind, const std::string& text) {
   model::Route route;
   route.name = cluster;
   route.match.path.kind = kind;
@@ -35,14 +35,14 @@ inline model::Route route_to(std::string cluster, model::PathMatch::Kind kind, s
     route.match.path.regex = model::Regex::compile(text).value();
   }
   model::RouteAction action;
-  action.clusters.push_back({std::move(cluster), 1, {}, {}});
+  action.clusters.push_back({cluster, 1, {}, {}});
   action.total_weight = 1;
   route.action = std::move(action);
   return route;
 }
 
-inline model::Route prefix(std::string cluster, std::string text) {
-  return route_to(std::move(cluster), model::PathMatch::Kind::prefix, std::move(text));
+inline model::Route prefix(const std::string& cluster, const std::string& text) {
+  return route_to(cluster, model::PathMatch::Kind::prefix, text);
 }
 
 }  // namespace remora::routing

@@ -157,7 +157,6 @@ TEST(Rules, VirtualHosts) {
 }
 
 TEST(Rules, Routes) {
-  const std::string prefix = "match: {prefix: /}";
   for (const Rule& rule : std::initializer_list<Rule>{
            {"route: {cluster: a}", ".match", "is required"},
            {"match: {}\n  route: {cluster: a}", ".match", "one of prefix, path, safe_regex"},
