@@ -178,8 +178,13 @@ def has_pytests(folder):
 
 
 def cmake_test_folders(top):
-    """Folders of tests/ that hold GoogleTest programs, from the top; unit first."""
-    folders = [p.parent for p in (Path(top) / "tests").glob("*/CMakeLists.txt") if p.parent.name != "fuzz"]
+    """Folders of tests/ that hold GoogleTest programs, from the top; unit first. A library for them (sim) is none."""
+
+    def holds_tests(folder):
+        return any("remora_test(" in p.read_text() or "add_test(" in p.read_text() for p in folder.rglob("CMakeLists.txt"))
+
+    folders = [p.parent for p in (Path(top) / "tests").glob("*/CMakeLists.txt")]
+    folders = [folder for folder in folders if folder.name != "fuzz" and holds_tests(folder)]
     return sorted((folder.relative_to(top) for folder in folders), key=lambda f: (f.name != "unit", f.name))
 
 

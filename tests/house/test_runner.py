@@ -129,8 +129,10 @@ def test_no_test_at_all_is_a_failure(tmp_path, monkeypatch, capsys):
 def test_pytest_folders_are_found_by_what_they_hold(tmp_path):
     for path in ("tests/unit/CMakeLists.txt", "tests/scenarios/CMakeLists.txt", "tests/novel/test_x.py", "bench/test_y.py"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text("")
+        (tmp_path / path).write_text("remora_test(x_test)\n" if path.endswith(".txt") else "")
     (tmp_path / "tests/support").mkdir()
+    (tmp_path / "tests/sim").mkdir()
+    (tmp_path / "tests/sim/CMakeLists.txt").write_text("remora_library(remora_sim)\n")
     names = [suite.name for suite in suites.discover(tmp_path)]
     assert names == ["check", "units", "scenarios", "tidy", "novel", "bench"]
 
