@@ -25,6 +25,33 @@ class ViewBuffer : public std::streambuf {
   }
 };
 
+// Well-formed UTF-8: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xc2 ? 0
+                             : lead < 0xe0 ? 2
+                             : lead < 0xf0 ? 3
+                             : lead < 0xf5 ? 4
+                                           : 0;
+    if (size == 0 || i + size > text.size()) {
+      return false;
+    }
+    for (std::size_t j = 1; j < size; ++j) {
+      const auto c = static_cast<unsigned char>(text[i + j]);
+      // The first continuation byte is narrower after some leads.
+      const unsigned char least = j == 1 && lead == 0xe0 ? 0xa0 : j == 1 && lead == 0xf0 ? 0x90 : 0x80;
+      const unsigned char most = j == 1 && lead == 0xed ? 0x9f : j == 1 && lead == 0xf4 ? 0x8f : 0xbf;
+      if (c < least || c > most) {
+        return false;
+      }
+    }
+    i += size;
+  }
+  return true;
+}
+
 struct TooDeep {
   YAML::Mark mark;
 };
@@ -55,7 +82,11 @@ class YamlBuilder : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     YamlNode* node = make(YamlNode::Kind::scalar, mark, anchor);
-    node->text = value;
+    if (is_utf8(value)) {
+      node->text = value;
+    } else {
+      error(mark, "the text is not UTF-8");
+    }
     node->quoted = tag == "!" || tag == kStringTag;
     put(node);
   }

@@ -211,6 +211,13 @@ TEST(Syntax, ErrorsInTheOverrideHaveTheirPlaceThere) {
                           HasSubstr("--config-yaml:5:5: static_resources.clusters[2].name: is required")));
 }
 
+TEST(Syntax, TextIsUtf8) {
+  EXPECT_THAT(shown("node: {id: '\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x9f'}"), IsEmpty());
+  for (const char* bad : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\xe0\x80\x80"}) {
+    EXPECT_THAT(shown("node: {id: 'x" + std::string(bad) + "'}"), ElementsAre("b.yaml:1:12: the text is not UTF-8"));
+  }
+}
+
 TEST(Syntax, DeepAndSwollenFilesAreRefused) {
   std::string deep = "node: {metadata: ";
   for (int i = 0; i < 2000; ++i) {
