@@ -10,11 +10,11 @@ using Kind = model::PathMatch::Kind;
 struct Tables : Heads {
   model::RouteConfiguration configuration;
 
-  void host(std::string name, std::vector<std::string> domains) {
+  void host(const std::string& name, std::vector<std::string> domains) {
     model::VirtualHost host;
     host.name = name;
     host.domains = std::move(domains);
-    host.routes.push_back(prefix(std::move(name), "/"));
+    host.routes.push_back(prefix(name, "/"));
     configuration.virtual_hosts.push_back(std::move(host));
   }
   model::VirtualHost& only_host() {
