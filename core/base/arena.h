@@ -2,6 +2,7 @@
 // a steady-state request allocates nothing. Owned by an Exchange; worker thread only.
 #pragma once
 
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -113,6 +114,11 @@ class Arena {
     char* to = static_cast<char*>(allocate(text.size(), 1));
     std::memcpy(to, text.data(), text.size());
     return {to, text.size()};
+  }
+
+  std::string_view decimal(std::uint64_t value) {
+    char* to = static_cast<char*>(allocate(20, 1));  // of 2^64 - 1
+    return {to, static_cast<std::size_t>(std::to_chars(to, to + 20, value).ptr - to)};
   }
 
   template <typename... Views>

@@ -64,10 +64,7 @@ void Exchange::on_request_timeout() {
       attempt_->endpoint().cells.requests_timeout.add();
       cluster_->report_local_failure(attempt_->endpoint(), true, worker_.loop.now(), worker_.random);
     }
-    if (breaker_pending_) {
-      breaker_pending_ = false;
-      cluster_->breaker().on_failure(admission_, worker_.loop.now());
-    }
+    settle_admission(Outcome::failure);
     cluster_->series().timeouts[metrics::UpstreamTimeout::request].add();
     const bool begun = response_begun_;
     drop_attempt();
@@ -177,13 +174,14 @@ void Exchange::release_limits() {
     cluster_->limits().release(upstream::ClusterLimits::Kind::requests);
     cluster_->series().requests_active.add(-1);
   }
+  release_retry_limit();
+  settle_admission(Outcome::none);
+}
+
+void Exchange::release_retry_limit() {
   if (holds_retry_limit_) {
     holds_retry_limit_ = false;
     cluster_->limits().release(upstream::ClusterLimits::Kind::retries);
-  }
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    cluster_->breaker().abandon(admission_);
   }
 }
 

@@ -27,7 +27,6 @@ class ExchangeOwner {
   virtual bool downstream_full() const = 0;
   virtual void pause_request() = 0;  // the upstream is full: read no more of the body
   virtual void resume_request() = 0;
-  virtual void close_downstream(bool reset) = 0;  // the response cannot be finished
 
  protected:
   ~ExchangeOwner() = default;
@@ -42,8 +41,6 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
 
   Arena& arena() { return arena_; }
   RequestInfo& info() { return info_; }
-  bool ended() const { return state_ == State::ended; }
-  bool request_complete() const { return request_complete_; }
 
   // The request's head is here: routes it, and sends it on its way or answers it.
   void begin(http::ServerStream& stream, http::RequestHead& head, bool end);
@@ -63,6 +60,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   bool touched = false;
 
  private:
+  enum class Outcome : std::uint8_t { success, failure, none };  // none: says nothing about the cluster
   enum class State : std::uint8_t { created, routed, dispatched, backing_off, responding, ended };
 
   Exchange(WorkerContext& worker, ListenerContext& listener, ExchangeOwner& owner, const ConnectionFacts& connection);
@@ -95,14 +93,18 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   void start_timeouts();
   void start_attempt();
   void send_buffered_request();
+  void end_upstream_request();
+  void settle_admission(Outcome outcome);
   bool replayable() const;
   bool try_again(RetryDecision decision);
   void fail_request(const Failure& failure, RetryVerdict verdict);
   void forward_head(http::ResponseHead& head, bool end);
   void finish_response_head(http::ResponseHead& head, bool upstream);
   void local_reply(LocalReply reply);
+  void send_own(http::ResponseHead& head, std::string_view body);
   void cut_response();  // what was sent goes out; the client sees that the rest is missing
   void release_limits();
+  void release_retry_limit();
   void drop_attempt();
   void note_activity();
 
@@ -121,7 +123,6 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   RequestInfo info_;
   http::ServerStream* stream_ = nullptr;
   http::RequestHead* request_ = nullptr;
-  http::ResponseHead* response_ = nullptr;
   http::HeaderList* request_trailers_ = nullptr;
   const model::WeightedCluster* weighted_ = nullptr;
   upstream::ClusterState* cluster_ = nullptr;

@@ -39,27 +39,24 @@ void Exchange::start_attempt() {
   enter(State::dispatched);
 
   http::HeaderList& headers = request_->headers;
+  const Milliseconds per_try = retry_->per_try_timeout(timeout_);
   if (!listener_.config->http.suppress_envoy_headers && timeout_.count() > 0) {
     Milliseconds left = timeout_;
     if (info_.attempts > 1 && request_complete_) {
       const MonotonicTime from = has_body_ ? info_.request_end : info_.start;
       left -= std::chrono::duration_cast<Milliseconds>(now - from);
     }
-    const Milliseconds per_try = retry_->per_try_timeout(timeout_);
     if (per_try.count() > 0 && per_try < left) {
       left = per_try;
     }
-    char* text = arena_.make_array<char>(20);
-    const auto end = std::to_chars(text, text + 20, std::max<std::int64_t>(left.count(), 1)).ptr;
-    headers.set(HeaderId::x_envoy_expected_rq_timeout_ms, {text, static_cast<std::size_t>(end - text)});
+    const auto ms = static_cast<std::uint64_t>(std::max<std::int64_t>(left.count(), 1));
+    headers.set(HeaderId::x_envoy_expected_rq_timeout_ms, arena_.decimal(ms));
   }
   if (info_.virtual_host->include_request_attempt_count) {
-    char* text = arena_.make_array<char>(10);
-    const auto end = std::to_chars(text, text + 10, info_.attempts).ptr;
-    headers.set(HeaderId::x_envoy_attempt_count, {text, static_cast<std::size_t>(end - text)});
+    headers.set(HeaderId::x_envoy_attempt_count, arena_.decimal(info_.attempts));
   }
-  if (retry_->per_try_timeout(timeout_).count() > 0 && !tunnel_) {
-    worker_.loop.arm(per_try_timer_, retry_->per_try_timeout(timeout_));
+  if (per_try.count() > 0 && !tunnel_) {
+    worker_.loop.arm(per_try_timer_, per_try);
   }
 
   http::BodyLength length;
@@ -96,16 +93,40 @@ void Exchange::send_buffered_request() {
     body_.clear();
   }
   if (request_complete_) {
-    info_.upstream_sent = worker_.loop.now();
-    if (request_trailers_ != nullptr) {
-      attempt_->send_trailers(*request_trailers_);
-    } else {
-      attempt_->send_body({}, true);
-    }
+    end_upstream_request();
   } else if (body_paused_ && !attempt_->upstream_full()) {
     body_paused_ = false;
     owner_.resume_request();
   }
+}
+
+void Exchange::end_upstream_request() {
+  info_.upstream_sent = worker_.loop.now();
+  if (request_trailers_ != nullptr) {
+    attempt_->send_trailers(*request_trailers_);
+  } else {
+    attempt_->send_body({}, true);
+  }
+}
+
+// The breaker hears of each admission once.
+void Exchange::settle_admission(Outcome outcome) {
+  if (!breaker_pending_) {
+    return;
+  }
+  breaker_pending_ = false;
+  switch (outcome) {
+    case Outcome::success:
+      cluster_->breaker().on_success(admission_);
+      break;
+    case Outcome::failure:
+      cluster_->breaker().on_failure(admission_, worker_.loop.now());
+      break;
+    case Outcome::none:
+      cluster_->breaker().abandon(admission_);
+      return;
+  }
+  cluster_->show_breaker();
 }
 
 void Exchange::on_attempt_drained() {
@@ -151,10 +172,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
     ++race_replays_;
     endpoint.pool.close_idle();  // an upstream that closed one idle connection is closing others
     cluster_->series().keepalive_races.add();
-    if (breaker_pending_) {
-      breaker_pending_ = false;
-      cluster_->breaker().abandon(admission_);
-    }
+    settle_admission(Outcome::none);
     attempt_.reset();
     --info_.attempts;
     start_attempt();
@@ -164,15 +182,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
   if (!overflow) {
     cluster_->report_local_failure(endpoint, timeout, now, worker_.random);
   }
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    if (overflow) {
-      cluster_->breaker().abandon(admission_);
-    } else {
-      cluster_->breaker().on_failure(admission_, now);
-      cluster_->show_breaker();
-    }
-  }
+  settle_admission(overflow ? Outcome::none : Outcome::failure);
   if (response_begun_) {
     drop_attempt();
     info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
@@ -215,10 +225,7 @@ void Exchange::on_backoff_over() {
 }
 
 void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    cluster_->breaker().abandon(admission_);
-  }
+  settle_admission(Outcome::none);
   const bool retried = info_.attempts > 1;
   std::string_view note;
   switch (verdict) {

@@ -80,8 +80,7 @@ bool Exchange::admit_head() {
   }
   if (request_->expects_continue) {
     // As Envoy does, and before routing: the client waits with its body for this.
-    auto* go_on =
-        new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+    auto* go_on = arena_.make<http::ResponseHead>(arena_);
     go_on->status = 100;
     stream_->send_informational(*go_on);
   }
@@ -291,12 +290,7 @@ void Exchange::on_request_end() {
     worker_.loop.arm(request_timer_, timeout_);
   }
   if (has_body_ && attempt_ && attempt_->streaming()) {
-    info_.upstream_sent = worker_.loop.now();
-    if (request_trailers_ != nullptr) {
-      attempt_->send_trailers(*request_trailers_);
-    } else {
-      attempt_->send_body({}, true);
-    }
+    end_upstream_request();
   }
 }
 

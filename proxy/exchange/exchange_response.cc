@@ -1,6 +1,4 @@
 // The response's half of Exchange: answers of the upstream, and what the proxy answers by itself.
-#include <charconv>
-
 #include "proxy/exchange/exchange.h"
 #include "proxy/filters/header_edit.h"
 #include "proxy/filters/request_id.h"
@@ -9,15 +7,6 @@
 namespace remora::proxy {
 
 using http::HeaderId;
-
-namespace {
-
-std::string_view decimal(Arena& arena, std::uint64_t value) {
-  char* text = arena.make_array<char>(20);
-  return {text, static_cast<std::size_t>(std::to_chars(text, text + 20, value).ptr - text)};
-}
-
-}  // namespace
 
 void Exchange::on_attempt_informational(http::ResponseHead&) {
   touch();
@@ -31,16 +20,7 @@ void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
   info_.response_begin = now;
   upstream::EndpointState& endpoint = attempt_->endpoint();
   cluster_->report_response(endpoint, head.status, now, worker_.random);
-  if (breaker_pending_) {
-    breaker_pending_ = false;
-    if (head.status >= 500) {
-      cluster_->breaker().on_failure(admission_, now);
-      cluster_->show_breaker();
-    } else {
-      cluster_->breaker().on_success(admission_);
-      cluster_->show_breaker();
-    }
-  }
+  settle_admission(head.status >= 500 ? Outcome::failure : Outcome::success);
   (head.status >= 500 ? endpoint.cells.requests_error : endpoint.cells.requests_success).add();
 
   if (!response_begun_ && !tunnel_) {
@@ -59,10 +39,7 @@ void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
     }
   }
   per_try_timer_.cancel();
-  if (holds_retry_limit_) {
-    holds_retry_limit_ = false;
-    cluster_->limits().release(upstream::ClusterLimits::Kind::retries);
-  }
+  release_retry_limit();
   keep_body_ = false;
   if (request_complete_) {
     body_.clear();
@@ -81,8 +58,7 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
   const bool sent_whole = request_complete_ || !has_body_;  // else it would not say how long the service took
   if (!listener_.config->http.suppress_envoy_headers && sent_whole && !tunnel_) {
     const auto took = std::chrono::duration_cast<Milliseconds>(info_.response_begin - info_.upstream_begin);
-    head.headers.set(HeaderId::x_envoy_upstream_service_time,
-                     decimal(arena_, static_cast<std::uint64_t>(took.count())));
+    head.headers.set(HeaderId::x_envoy_upstream_service_time, arena_.decimal(static_cast<std::uint64_t>(took.count())));
   }
   finish_response_head(head, /*upstream=*/true);
   if (head.upgrade) {
@@ -95,11 +71,10 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
 void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
   const model::HttpConnectionManager& config = listener_.config->http;
   response_begun_ = true;
-  response_ = &head;
   info_.response = &head;
   info_.response_code = head.status;
   if (upstream && info_.attempts > 0 && info_.virtual_host->include_attempt_count_in_response) {
-    head.headers.set(HeaderId::x_envoy_attempt_count, decimal(arena_, info_.attempts));
+    head.headers.set(HeaderId::x_envoy_attempt_count, arena_.decimal(info_.attempts));
   }
   if (info_.route != nullptr) {
     edit_response_headers(head.headers, {weighted_, info_.route, info_.virtual_host, &routes_->configuration()}, info_);
@@ -156,9 +131,7 @@ void Exchange::on_attempt_end() {
   touch();
   info_.response_end = worker_.loop.now();
   request_timer_.cancel();
-  if (attempt_) {
-    attempt_.reset();
-  }
+  attempt_.reset();
   if (stream_ == nullptr || state_ == State::ended) {
     return;
   }
@@ -186,10 +159,9 @@ void Exchange::local_reply(LocalReply reply) {
     body = render_json(reply, info_, arena_);
     type = "application/json";
   }
-  auto* head =
-      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  auto* head = arena_.make<http::ResponseHead>(arena_);
   head->status = reply.status;
-  head->headers.add(HeaderId::content_length, decimal(arena_, body.size()));
+  head->headers.add(HeaderId::content_length, arena_.decimal(body.size()));
   if (!body.empty()) {
     head->headers.add(HeaderId::content_type, type);
   }
@@ -199,26 +171,32 @@ void Exchange::local_reply(LocalReply reply) {
   if (!reply.reason.empty()) {
     head->headers.add(HeaderId::x_remora_reason, reply.reason);
   }
-  if (reply.close || worker_.draining || (has_body_ && !request_complete_) || tunnel_) {
+  if (reply.close || worker_.draining || tunnel_) {
     stream_->close_after();
   }
-  finish_response_head(*head, /*upstream=*/false);
+  send_own(*head, body);
+}
+
+// A response that no upstream made.
+void Exchange::send_own(http::ResponseHead& head, std::string_view body) {
+  if (has_body_ && !request_complete_) {
+    stream_->close_after();  // the rest of the request is not wanted
+  }
+  finish_response_head(head, /*upstream=*/false);
   const bool no_body = body.empty() || (request_ != nullptr && request_->method_id == http::Method::head);
   info_.bytes_sent += no_body ? 0 : body.size();
-  http::ServerStream* stream = stream_;
   enter(State::responding);
-  stream->send_head(*head, no_body);
+  stream_->send_head(head, no_body);
   if (!no_body && stream_ != nullptr) {
-    stream->send_body(body, true);
+    stream_->send_body(body, true);
   }
 }
 
 void Exchange::answer_directly(const model::DirectResponse& response) {
   info_.response_code_details = "direct_response";
-  auto* head =
-      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  auto* head = arena_.make<http::ResponseHead>(arena_);
   head->status = response.status;
-  head->headers.add(HeaderId::content_length, decimal(arena_, response.body.size()));
+  head->headers.add(HeaderId::content_length, arena_.decimal(response.body.size()));
   if (!response.body.empty()) {
     head->headers.add(HeaderId::content_type, "text/plain");
   }
@@ -227,35 +205,18 @@ void Exchange::answer_directly(const model::DirectResponse& response) {
     head->headers.add(HeaderId::location, arena_.concat(proto.empty() ? "http" : proto, std::string_view("://"),
                                                         request_->authority, request_->path));
   }
-  if (has_body_) {
-    stream_->close_after();
-  }
-  finish_response_head(*head, /*upstream=*/false);
-  const bool no_body = response.body.empty() || request_->method_id == http::Method::head;
-  info_.bytes_sent = no_body ? 0 : response.body.size();
-  http::ServerStream* stream = stream_;
-  enter(State::responding);
-  stream->send_head(*head, no_body);
-  if (!no_body && stream_ != nullptr) {
-    stream->send_body(response.body, true);
-  }
+  send_own(*head, response.body);
 }
 
 void Exchange::answer_redirect(const model::RedirectAction& redirect) {
   info_.response_code_details = "direct_response";
-  auto* head =
-      new (arena_.allocate(sizeof(http::ResponseHead), alignof(http::ResponseHead))) http::ResponseHead(arena_);
+  auto* head = arena_.make<http::ResponseHead>(arena_);
   head->status = redirect.response_code;
   const std::string_view proto = request_->headers.value(HeaderId::x_forwarded_proto);
   head->headers.add(HeaderId::location, routing::redirect_location(*info_.route, redirect, *request_,
                                                                    proto.empty() ? "http" : proto, arena_));
   head->headers.add(HeaderId::content_length, "0");
-  if (has_body_) {
-    stream_->close_after();
-  }
-  finish_response_head(*head, /*upstream=*/false);
-  enter(State::responding);
-  stream_->send_head(*head, true);
+  send_own(*head, {});
 }
 
 }  // namespace remora::proxy

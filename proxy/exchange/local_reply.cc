@@ -4,6 +4,9 @@
 
 #include <cstring>
 #include <iterator>
+#include <string>
+
+#include "proxy/filters/formatter.h"
 
 namespace remora::proxy {
 namespace {
@@ -132,21 +135,6 @@ std::string_view body_for(const Failure& failure, bool retried, Arena& arena) {
   }
 }
 
-void append_json_string(fmt::memory_buffer& out, std::string_view text) {
-  out.push_back('"');
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
-}
-
 }  // namespace
 
 LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retried, std::string_view note,
@@ -188,15 +176,14 @@ LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retri
 }
 
 std::string_view render_json(const LocalReply& reply, const RequestInfo& info, Arena& arena) {
-  fmt::memory_buffer out;
+  std::string out = fmt::format("{{\"status\":{}", reply.status);
   const auto field = [&out](std::string_view name, std::string_view value) {
-    out.push_back(out.size() == 0 ? '{' : ',');
+    out += ',';
     append_json_string(out, name);
-    out.push_back(':');
+    out += ':';
     append_json_string(out, value);
   };
-  fmt::format_to(std::back_inserter(out), "{{\"status\":{}", reply.status);
-  field("flag", arena.copy(flags_text(reply.flags)));
+  field("flag", flags_text(reply.flags));
   field("reason", reply.reason);
   field("details", reply.details);
   field("cause", reply.cause);
@@ -208,9 +195,8 @@ std::string_view render_json(const LocalReply& reply, const RequestInfo& info, A
   if (!info.request_id.empty()) {
     field("request_id", info.request_id);
   }
-  out.push_back('}');
-  out.push_back('\n');
-  return keep(arena, out);
+  out += "}\n";
+  return arena.copy(out);
 }
 
 bool accepts_json(const http::RequestHead& head) {

@@ -120,7 +120,7 @@ void Session::on_stream_done(http::ServerStream&) {
   arm_idle();
 }
 
-void Session::listener_wants_input() { listener_.loop().next_turn(input_task_); }
+void Session::on_input_wanted() { listener_.loop().next_turn(input_task_); }
 
 void Session::feed_tunnel() {
   if (!connection_.open()) {
@@ -134,11 +134,6 @@ void Session::on_codec_close() {
   closing_ = true;
   timer_.cancel();
   connection_.close_gently(listener_.context().config->http.delayed_close_timeout);
-}
-
-void Session::close_downstream(bool reset) {
-  connection_.close_now(reset);
-  end();
 }
 
 void Session::on_timer() {

@@ -21,7 +21,6 @@ class Session final : public Retirable, net::ConnectionEvents, http::ServerCodec
   void drain();
   // Ends it here, whatever is in flight.
   void abort();
-  bool busy() const { return exchange_ != nullptr; }
 
   Session* next = nullptr;  // in the listener's list
   Session* previous = nullptr;
@@ -39,15 +38,13 @@ class Session final : public Retirable, net::ConnectionEvents, http::ServerCodec
   void on_bad_head(http::ServerStream& stream, const http::ProtocolError& error) override;
   void on_stream_done(http::ServerStream& stream) override;
   void on_codec_close() override;
-  void on_input_wanted() override { listener_wants_input(); }
+  void on_input_wanted() override;
 
   // ExchangeOwner
   bool downstream_full() const override { return connection_.above_high_mark(); }
   void pause_request() override { connection_.pause(net::Pause::peer_full); }
   void resume_request() override { connection_.resume(net::Pause::peer_full); }
-  void close_downstream(bool reset) override;
 
-  void listener_wants_input();
   void feed_tunnel();
   void on_timer();  // idle between requests, or a head that does not come
   void on_max_duration();
