@@ -7,11 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "core/config/config_error.h"
 #include "proxy/model/snapshot.h"
-#include "proxy/xds/config_error.h"
 #include "proxy/xds/known_names.h"
 
 namespace remora::xds {
+
+using config::ConfigError;
+using config::ConfigErrors;
 
 struct LoadOptions {
   std::string config_yaml;      // --config-yaml: merged over the file as protobuf merges: lists grow, values replace

@@ -13,10 +13,21 @@
 #include <vector>
 
 #include "core/base/nearest.h"
+#include "core/config/yaml_scalar.h"
 #include "proxy/xds/known_names.h"
-#include "proxy/xds/yaml_scalar.h"
 
 namespace remora::xds {
+
+using config::as_bool;
+using config::as_bytes;
+using config::as_double;
+using config::as_duration;
+using config::as_int64;
+using config::as_uint64;
+using config::describe;
+using config::DurationParts;
+using config::scalar_kind;
+using config::ScalarKind;
 namespace {
 
 namespace pb = google::protobuf;

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-#include "proxy/xds/scope.h"
+#include "core/config/scope.h"
 
 namespace google::protobuf {
 class EnumDescriptor;
@@ -15,6 +15,11 @@ class Message;
 }  // namespace google::protobuf
 
 namespace remora::xds {
+
+using config::Context;
+using config::Scope;
+using config::YamlNode;
+using config::YamlTree;
 
 // The wire form, maps sorted by key.
 std::string serialize(const google::protobuf::Message& message);

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config/scope.h"
 #include "envoy/config/accesslog/v3/accesslog.pb.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
@@ -25,9 +26,11 @@
 #include "proxy/model/cluster.h"
 #include "proxy/model/listener.h"
 #include "proxy/model/route.h"
-#include "proxy/xds/scope.h"
 
 namespace remora::xds {
+
+using config::Context;
+using config::Scope;
 
 namespace pb = google::protobuf;
 namespace core_v3 = envoy::config::core::v3;

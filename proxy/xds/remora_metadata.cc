@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "core/base/nearest.h"
+#include "core/config/yaml_scalar.h"
 #include "proxy/xds/readers.h"
-#include "proxy/xds/yaml_scalar.h"
 
 namespace remora::xds {
 namespace {
@@ -47,10 +47,10 @@ class Settings {
     if (value == nullptr) {
       return otherwise;
     }
-    YamlNode node;
-    node.kind = YamlNode::Kind::scalar;
+    config::YamlNode node;
+    node.kind = config::YamlNode::Kind::scalar;
     node.text = value->string_value();
-    const auto parts = as_duration(node);
+    const auto parts = config::as_duration(node);
     if (!parts) {
       scope_.error(name, "expected a duration in seconds such as 0.25s or 30s");
       return otherwise;

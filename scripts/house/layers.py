@@ -11,25 +11,34 @@ from pathlib import Path
 LAYERS = {
     # the foundation: shared by the proxy and, later, by the control plane
     "core/base": [],
+    "core/config": ["core/base"],  # YAML with places, and errors that name them
     "core/event": ["core/base"],
     "core/net": ["core/event"],
     "core/tls": ["core/net"],
     "core/http": ["core/base"],  # codecs do no I/O: they fuzz and simulate directly
-    "core/consul": ["core/tls", "core/http"],
+    "core/grpc": ["core/tls", "core/http"],
+    "core/consul": ["core/tls", "core/http", "core/config"],
     "metrics": ["core/base"],
     "api": [],
     # the proxy
     "proxy/model": ["core/base"],
     "proxy/info": ["proxy/model", "core/http"],  # the facts of one exchange, for whoever reads them
     "proxy/routing": ["proxy/model", "core/http"],
-    "proxy/xds": ["proxy/model", "api"],
-    "proxy/sources": ["proxy/model", "proxy/xds", "core/consul"],
+    "proxy/xds": ["proxy/model", "core/config", "api"],
+    "proxy/sources": ["proxy/model", "proxy/xds", "core/consul", "core/grpc"],
     "proxy/upstream": ["proxy/model", "core/net", "core/tls", "core/http", "metrics"],
     "proxy/tcp": ["proxy/upstream"],
     "proxy/filters": ["proxy/info", "proxy/routing", "metrics"],
     "proxy/exchange": ["proxy/upstream", "proxy/routing", "proxy/filters"],
     "proxy/listener": ["proxy/exchange", "proxy/tcp"],
     "proxy/admin": ["proxy/upstream"],
+    # the control plane; the proxy links its catalog and translation for --mesh
+    "control/catalog": ["core/config", "core/consul"],
+    "control/translate": ["control/catalog", "api"],
+    "control/explain": ["control/translate"],
+    "control/server": ["control/translate", "core/grpc", "metrics"],
+    "control/*": ["control/explain", "control/server"],
+    "control/main": ["control/*"],
     # files right in proxy/: `*` for all that have no line of their own, then the composition roots
     "proxy/*": ["proxy/listener", "proxy/admin", "proxy/sources", "proxy/xds"],
     "proxy/worker": ["proxy/listener", "proxy/inbound", "proxy/outbound"],
@@ -38,7 +47,7 @@ LAYERS = {
     "proxy/worker_thread": ["proxy/worker"],
     "proxy/sidecar": ["proxy/worker_thread", "proxy/*"],
     "proxy/sidecar_facts": ["proxy/sidecar"],
-    "proxy/main": ["proxy/sidecar"],
+    "proxy/main": ["proxy/sidecar", "control/translate"],
 }
 
 # Single files that a folder may include though their folder is above it, while they wait for a better place:

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "proxy/xds/yaml_tree.h"
+#include "core/config/yaml_tree.h"
 
-namespace remora::xds {
+namespace remora::config {
 
 enum class ScalarKind : std::uint8_t { boolean, number, string };
 ScalarKind scalar_kind(const YamlNode& node);
@@ -29,4 +29,4 @@ std::optional<DurationParts> as_duration(const YamlNode& node);  // "1.5s"
 // How an error speaks of it: 'abc', the number 5, a list, a mapping, nothing.
 std::string describe(const YamlNode& node);
 
-}  // namespace remora::xds
+}  // namespace remora::config

@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/xds/config_error.h"
+#include "core/config/config_error.h"
 
-namespace remora::xds {
+namespace remora::config {
 
 struct YamlNode {
   enum class Kind : unsigned char { null, scalar, sequence, mapping };
@@ -48,4 +48,4 @@ class YamlTree {
   const YamlNode* root_ = nullptr;
 };
 
-}  // namespace remora::xds
+}  // namespace remora::config

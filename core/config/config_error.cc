@@ -1,8 +1,8 @@
-#include "proxy/xds/config_error.h"
+#include "core/config/config_error.h"
 
 #include <fmt/format.h>
 
-namespace remora::xds {
+namespace remora::config {
 
 std::string ConfigError::to_string() const {
   std::string where = file.empty() ? std::string("configuration") : file;
@@ -12,4 +12,4 @@ std::string ConfigError::to_string() const {
   return path.empty() ? fmt::format("{}: {}", where, message) : fmt::format("{}: {}: {}", where, path, message);
 }
 
-}  // namespace remora::xds
+}  // namespace remora::config

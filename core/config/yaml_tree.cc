@@ -1,4 +1,4 @@
-#include "proxy/xds/yaml_tree.h"
+#include "core/config/yaml_tree.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-namespace remora::xds {
+namespace remora::config {
 namespace {
 
 constexpr std::string_view kStringTag = "tag:yaml.org,2002:str";
@@ -227,4 +227,4 @@ std::unique_ptr<YamlTree> YamlTree::parse(std::string_view text, const std::stri
   return tree;
 }
 
-}  // namespace remora::xds
+}  // namespace remora::config

@@ -1,4 +1,4 @@
-#include "proxy/xds/yaml_scalar.h"
+#include "core/config/yaml_scalar.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-namespace remora::xds {
+namespace remora::config {
 namespace {
 
 constexpr std::size_t kLongestShown = 80;
@@ -248,4 +248,4 @@ std::string describe(const YamlNode& node) {
   return fmt::format("'{}'", text);
 }
 
-}  // namespace remora::xds
+}  // namespace remora::config

@@ -1,10 +1,10 @@
-#include "proxy/xds/scope.h"
+#include "core/config/scope.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-namespace remora::xds {
+namespace remora::config {
 namespace {
 
 bool is_plain_name(std::string_view name) {
@@ -141,4 +141,4 @@ void Scope::error_at(const std::string& file, const YamlNode& node, std::string 
   }
 }
 
-}  // namespace remora::xds
+}  // namespace remora::config

@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/xds/config_error.h"
-#include "proxy/xds/yaml_tree.h"
+#include "core/config/config_error.h"
+#include "core/config/yaml_tree.h"
 
-namespace remora::xds {
+namespace remora::config {
 
 // One load's sources, in the order in which they are merged, and what is wrong with them.
 struct Context {
@@ -57,4 +57,4 @@ class Scope {
 // "per_try_timeout" → "perTryTimeout", proto JSON's other name of a field.
 std::string camel_case(std::string_view snake);
 
-}  // namespace remora::xds
+}  // namespace remora::config

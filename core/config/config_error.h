@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-namespace remora::xds {
+namespace remora::config {
 
 struct ConfigError {
   std::string file;
@@ -19,4 +19,4 @@ struct ConfigError {
 
 using ConfigErrors = std::vector<ConfigError>;
 
-}  // namespace remora::xds
+}  // namespace remora::config
