@@ -196,6 +196,11 @@ void HeaderList::set(std::string_view name, std::string_view value) {
   remove_if([&](const Header& header) { return header.name == name && std::exchange(seen, true); });
 }
 
+void HeaderList::append(HeaderId id, std::string_view value, std::string_view separator) {
+  const std::string_view before = joined(header_name(id));
+  set(id, before.empty() ? value : arena_->concat(before, separator, value));
+}
+
 std::size_t HeaderList::remove(HeaderId id) {
   return remove_if([id](const Header& header) { return header.id == id; });
 }

@@ -138,6 +138,9 @@ class HeaderList {
 
   void set(HeaderId id, std::string_view value);  // replaces all of that name, in the place of the first
   void set(std::string_view name, std::string_view value);
+  // One line of all values of that name, joined with ",", and `value` behind `separator`, as Envoy's inline headers do.
+  // An empty list becomes `value` alone.
+  void append(HeaderId id, std::string_view value, std::string_view separator);
   std::size_t remove(HeaderId id);
   std::size_t remove(std::string_view name);
   template <typename Predicate>

@@ -208,10 +208,7 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
   }
   if (const auto host = routing::rewrite_host(action, weighted_, *request_, {})) {
     if (action.append_x_forwarded_host) {
-      const std::string_view before = headers.value(HeaderId::x_forwarded_host);
-      headers.set(HeaderId::x_forwarded_host, before.empty()
-                                                  ? request_->authority
-                                                  : arena_.concat(before, std::string_view(","), request_->authority));
+      headers.append(HeaderId::x_forwarded_host, request_->authority, ",");
     }
     const bool by_weighted = weighted_ != nullptr && !weighted_->host_rewrite_literal.empty();
     if (*host != request_->authority && !by_weighted && !listener_.config->http.suppress_envoy_headers) {

@@ -95,9 +95,7 @@ void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
       break;
   }
   if (!config.via.empty()) {
-    const std::string_view via = head.headers.value(HeaderId::via);
-    head.headers.set(HeaderId::via, via.empty() ? std::string_view(config.via)
-                                                : arena_.concat(via, std::string_view(", "), config.via));
+    head.headers.append(HeaderId::via, config.via, ", ");
   }
   set_request_id_in_response(head, config, info_);
 }

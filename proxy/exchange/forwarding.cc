@@ -83,7 +83,6 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
                         RequestInfo& info) {
   Origin origin;
   http::HeaderList& headers = head.headers;
-  Arena& arena = headers.arena();
   const std::string_view remote_ip = info.connection->remote_ip;
   const std::string_view forwarded = headers.joined("x-forwarded-for");  // several lines are one list
   info.downstream_remote_ip = remote_ip;
@@ -98,8 +97,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
                                             (config.internal_unix_sockets && !info.connection->remote.is_ip()));
     if (!config.skip_xff_append) {
       const std::string_view peer = info.connection->remote.is_loopback() ? own_ip : remote_ip;
-      headers.set(HeaderId::x_forwarded_for,
-                  forwarded.empty() ? peer : arena.concat(forwarded, std::string_view(","), peer));
+      headers.append(HeaderId::x_forwarded_for, peer, ",");
     }
     headers.set(HeaderId::x_forwarded_proto, "http");
     origin.edge = !origin.internal;
@@ -127,9 +125,7 @@ Origin apply_forwarding(http::RequestHead& head, const model::HttpConnectionMana
     clean_outsider(head);
   }
   if (!config.via.empty()) {
-    const std::string_view via = headers.value(HeaderId::via);
-    headers.set(HeaderId::via,
-                via.empty() ? std::string_view(config.via) : arena.concat(via, std::string_view(", "), config.via));
+    headers.append(HeaderId::via, config.via, ", ");
   }
   return origin;
 }

@@ -86,6 +86,18 @@ TEST_F(Lists, JoinsSeveralValues) {
   EXPECT_EQ(headers.joined("a"), "1,,3");
 }
 
+TEST_F(Lists, AppendJoinsAllLinesOfThatName) {
+  headers.append(HeaderId::via, "1.1 us", ", ");
+  EXPECT_EQ(text(), "via=1.1 us;");
+  headers.add("a", "1");
+  headers.add("via", "1.0 them");
+  headers.append(HeaderId::via, "1.1 last", ", ");
+  EXPECT_EQ(text(), "via=1.1 us,1.0 them, 1.1 last;a=1;");
+  headers.add(HeaderId::x_forwarded_host, "");
+  headers.append(HeaderId::x_forwarded_host, "shop", ",");
+  EXPECT_EQ(headers.value(HeaderId::x_forwarded_host), "shop");
+}
+
 TEST_F(Lists, GrowKeepsOrderAndCopiesSurviveTheirSource) {
   std::string expected;
   for (int i = 0; i < 200; ++i) {
