@@ -32,7 +32,6 @@ void Exchange::start_attempt() {
     return;
   }
   retry_->note_attempt(*endpoint);
-  ++info_.attempts;
   cluster_->series().attempts.add();
   info_.endpoint = endpoint->config;
   info_.upstream_host_text = endpoint->shared->text;
@@ -174,7 +173,6 @@ void Exchange::on_attempt_failed(const Failure& failure) {
     cluster_->series().keepalive_races.add();
     settle_admission(Outcome::none);
     attempt_.reset();
-    --info_.attempts;
     start_attempt();
     return;
   }
@@ -221,6 +219,7 @@ bool Exchange::try_again(RetryDecision decision) {
 
 void Exchange::on_backoff_over() {
   touch();
+  ++info_.attempts;
   start_attempt();
 }
 

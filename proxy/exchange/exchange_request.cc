@@ -197,9 +197,8 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
 
   http::HeaderList& headers = request_->headers;
   const routing::RouteTable& table = *routes_;
-  info_.attempts = 1;  // of headers' %UPSTREAM_REQUEST_ATTEMPT_COUNT%: they are made once, for the first attempt
+  info_.attempts = 1;  // the first begins here: its headers may name it (%UPSTREAM_REQUEST_ATTEMPT_COUNT%)
   edit_request_headers(headers, {weighted_, info_.route, info_.virtual_host, &table.configuration()}, info_);
-  info_.attempts = 0;
   if (const auto path = routing::rewrite_path(*info_.route, action, request_->path, arena_)) {
     if (headers.find(HeaderId::x_envoy_original_path) == nullptr && !listener_.config->http.suppress_envoy_headers) {
       headers.add(HeaderId::x_envoy_original_path, request_->path);

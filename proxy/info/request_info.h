@@ -61,7 +61,7 @@ struct RequestInfo {
   const model::Endpoint* endpoint = nullptr;  // of the last attempt
   std::string_view upstream_host_text;        // "10.0.0.1:80"
   std::string_view upstream_local_text;
-  std::uint32_t attempts = 0;  // tries begun
+  std::uint32_t attempts = 0;  // tries begun; as in Envoy, 1 as soon as there is a cluster, endpoint or not
 };
 
 }  // namespace remora::proxy

@@ -34,5 +34,24 @@ TEST(Heads, NoLineOfXForwardedHostIsLostWhenOursIsAppended) {
   EXPECT_EQ(lines_of(request, "x-forwarded-host"), 1U);
 }
 
+TEST(Heads, TheAttemptCountIsKnownToTheFirstAttemptsHeaders) {
+  Story story({.route = "retry_policy: {retry_on: 5xx, num_retries: 1}",
+               .virtual_host =
+                   "include_request_attempt_count: true, include_attempt_count_in_response: true, "
+                   "request_headers_to_add: [{header: {key: x-try, value: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%'}}], "
+                   "response_headers_to_add: [{header: {key: x-tries, value: '%UPSTREAM_REQUEST_ATTEMPT_COUNT%'}}]"});
+  story.upstream().next(answer(503, "no"));
+  story.client_sends("GET /");
+  const auto response = story.client_gets(200, 0, 100ms);
+  EXPECT_EQ(response.header("x-tries"), "2");
+  EXPECT_EQ(response.header("x-envoy-attempt-count"), "2");
+  ASSERT_EQ(story.requests_upstream(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto& request = story.upstream().requests()[i].message;
+    EXPECT_EQ(request.header("x-try"), "1") << "made once, as in Envoy";
+    EXPECT_EQ(request.header("x-envoy-attempt-count"), std::to_string(i + 1));
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios
