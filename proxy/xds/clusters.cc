@@ -89,6 +89,8 @@ void read_endpoints(const Scope& scope, const endpoint_v3::ClusterLoadAssignment
   }
 }
 
+constexpr const char* kNotYet = "is Envoy's, but not supported by this version of Remora";
+
 void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {
   switch (message.lb_policy()) {
     case cluster_v3::Cluster::LEAST_REQUEST:
@@ -96,6 +98,10 @@ void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, mode
       break;
     case cluster_v3::Cluster::RANDOM:
       cluster.lb_policy = model::LbPolicy::random;
+      break;
+    case cluster_v3::Cluster::RING_HASH:
+    case cluster_v3::Cluster::MAGLEV:
+      scope.error("lb_policy", fmt::format("{} {}", cluster_v3::Cluster::LbPolicy_Name(message.lb_policy()), kNotYet));
       break;
     default:
       cluster.lb_policy = model::LbPolicy::round_robin;
@@ -154,6 +160,9 @@ void read_extensions(const Scope& list, const cluster_v3::Cluster& message, mode
     }
     if (options.upstream_protocol_options_case() == UpstreamOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET) {
       at.error("one of explicit_http_config, use_downstream_protocol_config is required");
+    } else if (options.explicit_http_config().has_http2_protocol_options()) {
+      const Scope explicit_config = at.field("explicit_http_config");
+      explicit_config.error("http2_protocol_options", kNotYet);
     } else if (options.has_explicit_http_config() && !options.explicit_http_config().has_http_protocol_options()) {
       const Scope explicit_config = at.field("explicit_http_config");
       explicit_config.error("http_protocol_options", "is required");
@@ -281,6 +290,9 @@ std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const clu
   require(scope, "name", message.name());
   result->name = message.name();
   result->alt_stat_name = message.alt_stat_name().empty() ? message.name() : message.alt_stat_name();
+  if (message.health_checks_size() > 0) {
+    scope.error("health_checks", kNotYet);
+  }
   read_connection(scope, message, *result);
   read_balancing(scope, message, *result);
   if (message.has_load_assignment()) {
