@@ -1,10 +1,12 @@
 // Clusters and endpoints: whom we may call, and how. Pure configuration, part of a Snapshot; immutable; any thread.
-// Sources: envoy.config.cluster.v3.Cluster, envoy.config.endpoint.v3.ClusterLoadAssignment.
+// Sources: envoy.config.cluster.v3.Cluster, envoy.config.endpoint.v3.ClusterLoadAssignment, and our own
+// remora.clusters.consul.v3.ConsulCluster.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/base/address.h"
@@ -19,7 +21,67 @@ struct Endpoint {
   std::uint32_t weight = 1;
   std::uint32_t priority = 0;
   Health health = Health::unknown;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
+
+// ---- how a cluster's endpoints become known: its discovery ----
+
+// They stand in the cluster itself.
+struct StaticDiscovery {
+  friend bool operator==(const StaticDiscovery&, const StaticDiscovery&) = default;
+};
+
+// A ClusterLoadAssignment from the control plane (or another source) brings them.
+struct EdsDiscovery {
+  std::string service_name;                    // the assignment's name: eds_cluster_config's, or the cluster's
+  Milliseconds initial_fetch_timeout{15'000};  // how long the cluster may warm without one; 0: as long as it takes
+  friend bool operator==(const EdsDiscovery&, const EdsDiscovery&) = default;
+};
+
+// Names to be resolved. What of the cluster's load_assignment was an address is in Cluster::endpoints already.
+struct DnsDiscovery {
+  enum class Family : std::uint8_t { automatic, v4_only, v6_only, v4_preferred, all };
+  struct Name {
+    std::string host;
+    std::uint16_t port = 0;
+    std::string hostname;  // the endpoint's, for host rewrites
+    std::uint32_t weight = 1;
+    std::uint32_t priority = 0;
+    Endpoint::Health health = Endpoint::Health::unknown;
+    friend bool operator==(const Name&, const Name&) = default;
+  };
+  bool logical = false;  // LOGICAL_DNS: the first address counts; else each address is an endpoint
+  Family family = Family::automatic;
+  std::vector<Name> names;
+  Milliseconds refresh_rate{5000};
+  Milliseconds failure_refresh_base{0};  // dns_failure_refresh_rate; 0: refresh_rate
+  Milliseconds failure_refresh_max{0};
+  Milliseconds jitter{0};
+  bool respect_ttl = false;
+  friend bool operator==(const DnsDiscovery&, const DnsDiscovery&) = default;
+};
+
+// The proxy watches Consul: remora.clusters.consul.v3.ConsulCluster.
+struct ConsulDiscovery {
+  struct Target {
+    std::string service;
+    std::string datacenter;  // empty: the agent's
+    std::vector<std::string> tags;
+    std::string filter;  // Consul's filter language
+    bool only_passing = true;
+    bool connect = false;  // sidecars; the service itself where none is registered
+    friend bool operator==(const Target&, const Target&) = default;
+  };
+  std::vector<Target> targets;  // priority by place: the first is 0; empty with a prepared query
+  std::string prepared_query;
+  Milliseconds poll_interval{10'000};  // of the prepared query
+  std::string near = "_agent";
+  Milliseconds hold_empty{30'000};
+  friend bool operator==(const ConsulDiscovery&, const ConsulDiscovery&) = default;
+};
+
+using Discovery = std::variant<StaticDiscovery, EdsDiscovery, DnsDiscovery, ConsulDiscovery>;
 
 enum class LbPolicy : std::uint8_t { round_robin, least_request, random };
 
@@ -67,7 +129,8 @@ struct Cluster {
   std::uint32_t least_request_choice_count = 2;
   std::uint32_t overprovisioning_factor = 140;
   std::uint32_t panic_threshold_percent = 50;  // common_lb_config.healthy_panic_threshold
-  std::vector<Endpoint> endpoints;
+  Discovery discovery;
+  std::vector<Endpoint> endpoints;  // as known now, whatever the discovery
   Milliseconds connect_timeout{5000};
   Milliseconds idle_timeout{3'600'000};           // of a pooled connection; 0: none
   Milliseconds max_connection_duration{0};        // 0: none
