@@ -126,42 +126,38 @@ std::optional<FilterError> check_match(const FilterNode& node, const Schema& sch
 // ---- evaluation
 
 bool equals(const FilterNode& node, const Selectable& value) {
-  if (const auto* text = std::get_if<std::string_view>(&value.value())) {
-    return *text == node.value;
+  switch (value.kind) {
+    case Selectable::Kind::text:
+      return value.text == node.value;
+    case Selectable::Kind::integer:
+      return node.integer == value.integer;
+    case Selectable::Kind::boolean:
+      return node.boolean == (value.integer != 0);
+    default:
+      return false;
   }
-  if (const auto* number = std::get_if<std::int64_t>(&value.value())) {
-    return node.integer == *number;
-  }
-  if (const auto* boolean = std::get_if<bool>(&value.value())) {
-    return node.boolean == *boolean;
-  }
-  return false;
 }
 
 bool contains(const FilterNode& node, const Selectable& value) {
-  if (const auto* text = std::get_if<std::string_view>(&value.value())) {
-    return text->find(node.value) != std::string_view::npos;
+  switch (value.kind) {
+    case Selectable::Kind::text:
+      return value.text.find(node.value) != std::string_view::npos;
+    case Selectable::Kind::list:
+      return std::ranges::any_of(value.children, [&](const auto& item) { return equals(node, item.second); });
+    case Selectable::Kind::map:
+      return std::ranges::any_of(value.children, [&](const auto& entry) { return entry.first == node.value; });
+    default:
+      return false;
   }
-  if (const auto* list = std::get_if<Selectable::List>(&value.value())) {
-    return std::ranges::any_of(*list, [&](const Selectable& item) { return equals(node, item); });
-  }
-  if (const auto* map = std::get_if<Selectable::Map>(&value.value())) {
-    return std::ranges::any_of(map->entries, [&](const auto& entry) { return entry.first == node.value; });
-  }
-  return false;
 }
 
 bool empty(const Selectable& value) {
-  if (const auto* list = std::get_if<Selectable::List>(&value.value())) {
-    return list->empty();
-  }
-  const auto* map = std::get_if<Selectable::Map>(&value.value());
-  return map != nullptr && map->entries.empty();
+  return (value.kind == Selectable::Kind::list || value.kind == Selectable::Kind::map) && value.children.empty();
 }
 
 bool matches_expression(const FilterNode& node, const Selectable& value) {
-  const auto* text = std::get_if<std::string_view>(&value.value());
-  return text != nullptr && re2::RE2::PartialMatch(re2::StringPiece(text->data(), text->size()), *node.expression);
+  return value.kind == Selectable::Kind::text &&
+         re2::RE2::PartialMatch(re2::StringPiece(value.text.data(), value.text.size()), *node.expression);
 }
 
 bool apply(const FilterNode& node, const Selectable& value) {
@@ -195,20 +191,15 @@ bool select(const FilterNode& node, std::size_t step, const Selectable& value) {
   if (step == node.selector.size()) {
     return apply(node, value);
   }
-  if (const auto* list = std::get_if<Selectable::List>(&value.value())) {
-    return std::ranges::any_of(*list, [&](const Selectable& item) { return select(node, step, item); });
+  if (value.kind == Selectable::Kind::list) {
+    return std::ranges::any_of(value.children, [&](const auto& item) { return select(node, step, item.second); });
   }
-  const auto* map = std::get_if<Selectable::Map>(&value.value());
-  const auto* structure = std::get_if<Selectable::Structure>(&value.value());
-  if (map == nullptr && structure == nullptr) {
-    return false;
-  }
-  for (const auto& [name, child] : map != nullptr ? map->entries : structure->fields) {
+  for (const auto& [name, child] : value.children) {
     if (name == node.selector[step]) {
       return select(node, step + 1, child);
     }
   }
-  return map != nullptr && apply_to_missing(node.op);
+  return value.kind == Selectable::Kind::map && apply_to_missing(node.op);
 }
 
 bool evaluate(const FilterNode& node, const Selectable& value) {

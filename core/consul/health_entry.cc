@@ -3,11 +3,11 @@
 namespace remora::consul {
 namespace {
 
-using Fields = std::vector<std::pair<std::string_view, Selectable>>;
+using Fields = Selectable::Children;
 using Kind = Schema::Kind;
 
-Selectable of(const std::string& text) { return Selectable::text(text); }
-Selectable of(std::int64_t number) { return Selectable::integer(number); }
+Selectable of(const std::string& text) { return Selectable::of_text(text); }
+Selectable of(std::int64_t number) { return Selectable::of_integer(number); }
 
 Selectable of(const StringMap& map) {
   Fields entries;
@@ -18,9 +18,9 @@ Selectable of(const StringMap& map) {
 }
 
 Selectable of(const std::vector<std::string>& items) {
-  Selectable::List list;
+  Fields list;
   for (const std::string& item : items) {
-    list.push_back(of(item));
+    list.emplace_back(std::string_view{}, of(item));
   }
   return Selectable::list(std::move(list));
 }
@@ -62,9 +62,9 @@ Selectable of(const ServiceEntry& service) {
        {"SocketPath", of(service.socket_path)},
        {"Weights",
         Selectable::structure({{"Passing", of(service.weight_passing)}, {"Warning", of(service.weight_warning)}})},
-       {"EnableTagOverride", Selectable::boolean(service.enable_tag_override)},
+       {"EnableTagOverride", Selectable::of_boolean(service.enable_tag_override)},
        {"Proxy", proxy_of(service)},
-       {"Connect", Selectable::structure({{"Native", Selectable::boolean(service.connect_native)}})}});
+       {"Connect", Selectable::structure({{"Native", Selectable::of_boolean(service.connect_native)}})}});
 }
 
 Selectable of(const CheckEntry& check) {
@@ -141,9 +141,9 @@ const Schema& health_entry_schema() {
 }
 
 Selectable selectable(const HealthEntry& entry) {
-  Selectable::List checks;
+  Fields checks;
   for (const CheckEntry& check : entry.checks) {
-    checks.push_back(of(check));
+    checks.emplace_back(std::string_view{}, of(check));
   }
   return Selectable::structure(
       {{"Node", of(entry.node)}, {"Service", of(entry.service)}, {"Checks", Selectable::list(std::move(checks))}});

@@ -4,45 +4,45 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 namespace remora::consul {
 
-class Selectable {
- public:
-  using List = std::vector<Selectable>;
-  struct Map {  // keys that people chose; one that is missing is no error
-    std::vector<std::pair<std::string_view, Selectable>> entries;
+struct Selectable {
+  enum class Kind : std::uint8_t {
+    text,
+    integer,
+    boolean,
+    list,
+    map,        // keys that people chose; one that is missing is no error
+    structure,  // fields that the schema names
   };
-  struct Structure {  // fields that the schema names
-    std::vector<std::pair<std::string_view, Selectable>> fields;
-  };
-  using Value = std::variant<std::string_view, std::int64_t, bool, List, Map, Structure>;
+  using Children = std::vector<std::pair<std::string_view, Selectable>>;
 
-  static Selectable text(std::string_view value) { return Selectable(Value(value)); }
-  static Selectable integer(std::int64_t value) { return Selectable(Value(value)); }
-  static Selectable boolean(bool value) { return Selectable(Value(value)); }
-  static Selectable list(List items) { return Selectable(Value(std::move(items))); }
-  static Selectable map(std::vector<std::pair<std::string_view, Selectable>> entries) {
-    return Selectable(Value(Map{std::move(entries)}));
-  }
-  static Selectable structure(std::vector<std::pair<std::string_view, Selectable>> fields) {
-    return Selectable(Value(Structure{std::move(fields)}));
-  }
+  static Selectable of_text(std::string_view value);
+  static Selectable of_integer(std::int64_t value);
+  static Selectable of_boolean(bool value);
+  static Selectable list(Children items);
+  static Selectable map(Children entries);
+  static Selectable structure(Children fields);
 
-  const Value& value() const { return value_; }
-
- private:
-  explicit Selectable(Value value) : value_(std::move(value)) {}
-  Value value_;
+  Kind kind = Kind::text;
+  std::string_view text = {};
+  std::int64_t integer = 0;  // a boolean: 0 or 1
+  Children children = {};    // of a list without names
 };
 
+inline Selectable Selectable::of_text(std::string_view value) { return {Kind::text, value}; }
+inline Selectable Selectable::of_integer(std::int64_t value) { return {Kind::integer, {}, value}; }
+inline Selectable Selectable::of_boolean(bool value) { return {Kind::boolean, {}, value ? 1 : 0}; }
+inline Selectable Selectable::list(Children items) { return {Kind::list, {}, 0, std::move(items)}; }
+inline Selectable Selectable::map(Children entries) { return {Kind::map, {}, 0, std::move(entries)}; }
+inline Selectable Selectable::structure(Children fields) { return {Kind::structure, {}, 0, std::move(fields)}; }
+
 struct Schema {
-  enum class Kind : std::uint8_t { text, integer, boolean, list, map, structure };
+  using Kind = Selectable::Kind;
   Kind kind = Kind::text;
   std::vector<std::pair<std::string_view, Schema>> fields = {};  // of a structure
   std::vector<Schema> item = {};                                 // one: of a list's items, of a map's values
