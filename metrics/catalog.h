@@ -29,6 +29,12 @@ enum class Id : std::uint8_t {
   downstream_received_bytes,
   downstream_sent_bytes,
 
+  tcp_connections,
+  tcp_connections_active,
+  tcp_connect_retries,
+  tcp_received_bytes,
+  tcp_sent_bytes,
+
   upstream_connections,
   upstream_connections_closed,
   upstream_connections_active,

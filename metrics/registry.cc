@@ -71,6 +71,15 @@ ListenerSeries* WorkerMetrics::listener(std::string_view name) {
                 });
 }
 
+TunnelSeries* WorkerMetrics::tunnels(std::string_view service, std::string_view cluster) {
+  return intern(tunnels_by_name_, joined({service, cluster}), tunnels_, tunnels_overflow_,
+                *registry_.admission_[static_cast<std::size_t>(Capped::tunnels)], overflow_[Capped::tunnels],
+                [&](bool over, std::uint64_t) {
+                  return std::make_unique<TunnelSeries>(std::string(over ? kOverflowLabel : service),
+                                                        std::string(over ? kOverflowLabel : cluster));
+                });
+}
+
 Registry::Registry(RegistryOptions options) : options_(std::move(options)) {
   for (auto& admission : admission_) {
     admission = std::make_unique<Admission>(options_.series_cap);

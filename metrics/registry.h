@@ -37,6 +37,7 @@ class WorkerMetrics {
   RequestSeries* requests(std::string_view service, std::string_view route, std::string_view cluster);
   ClusterSeries* cluster(std::string_view name);
   ListenerSeries* listener(std::string_view name);
+  TunnelSeries* tunnels(std::string_view service, std::string_view cluster);
 
   Counter access_log_lines;
   Counter access_log_dropped;  // the ring was full
@@ -50,15 +51,18 @@ class WorkerMetrics {
   PublishedList<RequestSeries> requests_;
   PublishedList<ClusterSeries> clusters_;
   PublishedList<ListenerSeries> listeners_;
+  PublishedList<TunnelSeries> tunnels_;
   CounterBy<Capped> overflow_;
 
   // the worker's own: names to series
   std::unordered_map<std::string, RequestSeries*> requests_by_name_;
   std::unordered_map<std::string, ClusterSeries*> clusters_by_name_;
   std::unordered_map<std::string, ListenerSeries*> listeners_by_name_;
+  std::unordered_map<std::string, TunnelSeries*> tunnels_by_name_;
   RequestSeries* requests_overflow_ = nullptr;
   ClusterSeries* clusters_overflow_ = nullptr;
   ListenerSeries* listeners_overflow_ = nullptr;
+  TunnelSeries* tunnels_overflow_ = nullptr;
 };
 
 class Registry {

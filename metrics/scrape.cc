@@ -38,8 +38,11 @@ constexpr std::array<std::string_view, 5> kAcceptFailures = {"no_fds", "no_memor
 constexpr std::array<std::string_view, 8> kProtocolErrors = {"bad_head",       "bad_body",     "head_too_large",
                                                              "body_too_large", "head_timeout", "request_timeout",
                                                              "idle_timeout",   "other"};
-constexpr std::array<std::string_view, 4> kCapped = {"remora_requests_total", "remora_request_duration_seconds",
-                                                     "remora_upstream_*", "remora_downstream_*"};
+constexpr std::array<std::string_view, 12> kTunnelEnds = {
+    "closed",      "downstream_reset", "upstream_reset", "connect_failed", "connect_timeout", "no_cluster",
+    "no_endpoint", "overflow",         "breaker_open",   "idle",           "max_duration",    "shutdown"};
+constexpr std::array<std::string_view, 5> kCapped = {"remora_requests_total", "remora_request_duration_seconds",
+                                                     "remora_upstream_*", "remora_downstream_*", "remora_tcp_*"};
 
 using Labels = std::vector<std::string>;
 
@@ -220,6 +223,20 @@ void collect(Sheet& sheet, const ListenerSeries& series) {
   sheet.add(Id::downstream_sent_bytes, labels, series.bytes_sent);
 }
 
+void collect(Sheet& sheet, const TunnelSeries& series) {
+  const Labels labels = {series.service, series.cluster};
+  for (std::size_t i = 0; i < kTunnelEnds.size(); ++i) {
+    if (const std::uint64_t value = series.ended[static_cast<TunnelEnd>(i)].value(); value > 0) {
+      sheet.add(Id::tcp_connections, {series.service, series.cluster, std::string(kTunnelEnds[i])},
+                static_cast<double>(value));
+    }
+  }
+  sheet.add(Id::tcp_connections_active, labels, series.active);
+  sheet.add(Id::tcp_connect_retries, labels, series.connect_retries);
+  sheet.add(Id::tcp_received_bytes, labels, series.bytes_received);
+  sheet.add(Id::tcp_sent_bytes, labels, series.bytes_sent);
+}
+
 void collect_process(Sheet& sheet, const RegistryOptions& options) {
   const ProcessFacts facts = read_process();
   sheet.add(Id::build_info, {options.version}, 1.0);
@@ -245,6 +262,7 @@ std::vector<prometheus::MetricFamily> Collector::Collect() const {
     worker->requests_.for_each([&](const RequestSeries& s) { collect(sheet, s, registry_.options_); });
     worker->clusters_.for_each([&](const ClusterSeries& s) { collect(sheet, s); });
     worker->listeners_.for_each([&](const ListenerSeries& s) { collect(sheet, s); });
+    worker->tunnels_.for_each([&](const TunnelSeries& s) { collect(sheet, s); });
     sheet.add(Id::access_log_lines, {}, worker->access_log_lines);
     sheet.add(Id::access_log_dropped, {}, worker->access_log_dropped);
     for (std::size_t i = 0; i < kCapped.size(); ++i) {

@@ -19,7 +19,7 @@ namespace remora::metrics {
 inline constexpr std::string_view kOverflowLabel = "_overflow";
 
 // Families whose number of label sets is capped.
-enum class Capped : std::uint8_t { requests, durations, clusters, listeners, count_ };
+enum class Capped : std::uint8_t { requests, durations, clusters, listeners, tunnels, count_ };
 
 // Which label sets have a series, over all workers: the first `cap` that ask. A fixed array of hashes that only grows;
 // reads it whole, which is cheap enough for what happens once a label set. Lock-free; any thread.
@@ -219,6 +219,39 @@ struct alignas(64) ListenerSeries {
   Counter bytes_sent;
 
   ListenerSeries* next = nullptr;  // of PublishedList
+};
+
+// How a tunnel ended.
+enum class TunnelEnd : std::uint8_t {
+  closed,            // both sides said that they were done
+  downstream_reset,  // by RST, or an error of the network
+  upstream_reset,
+  connect_failed,  // no endpoint could be connected to, in all attempts
+  connect_timeout,
+  no_cluster,
+  no_endpoint,
+  overflow,      // max_connections or max_pending_requests
+  breaker_open,  // the three-state breaker
+  idle,
+  max_duration,
+  shutdown,  // ours: the drain's deadline, or the listener went away
+  count_
+};
+
+// The tunnels of one (service, cluster).
+struct alignas(64) TunnelSeries {
+  TunnelSeries(std::string service_in, std::string cluster_in)
+      : service(std::move(service_in)), cluster(std::move(cluster_in)) {}
+  const std::string service;
+  const std::string cluster;
+
+  CounterBy<TunnelEnd> ended;
+  Gauge active;
+  Counter connect_retries;
+  Counter bytes_received;  // from the client
+  Counter bytes_sent;      // to the client
+
+  TunnelSeries* next = nullptr;  // of PublishedList
 };
 
 }  // namespace remora::metrics

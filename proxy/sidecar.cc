@@ -31,7 +31,7 @@ void report_access_log(std::string_view words) {
 }
 
 bool logs_access(const model::Snapshot& snapshot) {
-  return std::ranges::any_of(snapshot.listeners, [](const auto& each) { return !each->http.access_logs.empty(); });
+  return std::ranges::any_of(snapshot.listeners, [](const auto& each) { return !each->access_logs().empty(); });
 }
 
 bool any_port_is_chosen(const model::Snapshot& snapshot) {

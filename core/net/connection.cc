@@ -255,7 +255,8 @@ void Connection::flush() {
   if (!write_out({}, none)) {
     return;
   }
-  if (out_.empty() && end_write_wanted_ && !write_ended_) {
+  const bool ended_now = out_.empty() && end_write_wanted_ && !write_ended_;
+  if (ended_now) {
     write_ended_ = true;
     transport_->shutdown_write();
     if (state_ == State::lingering) {
@@ -271,6 +272,9 @@ void Connection::flush() {
     if (state_ == State::open) {
       events_.on_drained();
     }
+  }
+  if (ended_now && state_ == State::open) {
+    events_.on_write_ended();
   }
 }
 

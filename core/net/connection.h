@@ -44,6 +44,8 @@ class ConnectionEvents {
   virtual void on_end() = 0;
   // The output queue fell below its low mark, after it had been above the high one.
   virtual void on_drained() {}
+  // After `end_write`: all that was queued has left, and FIN behind it.
+  virtual void on_write_ended() {}
   // The connection is gone; nothing follows. Not called after `close_now`.
   virtual void on_closed(CloseReason reason) = 0;
 

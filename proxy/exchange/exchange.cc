@@ -208,7 +208,7 @@ void Exchange::record() {
   series->record(info_.response_code, info_.flags, info_.end - info_.start, upstream, info_.own, info_.bytes_received,
                  info_.bytes_sent);
   if (worker_.access_log != nullptr) {
-    for (const model::AccessLog& log : listener_.config->http.access_logs) {
+    for (const model::AccessLog& log : listener_.config->http().access_logs) {
       worker_.access_log->log(log, info_, worker_.random);
     }
   }

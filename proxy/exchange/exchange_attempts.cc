@@ -39,7 +39,7 @@ void Exchange::start_attempt() {
 
   http::HeaderList& headers = request_->headers;
   const Milliseconds per_try = retry_->per_try_timeout(timeout_);
-  if (!listener_.config->http.suppress_envoy_headers && timeout_.count() > 0) {
+  if (!listener_.config->http().suppress_envoy_headers && timeout_.count() > 0) {
     Milliseconds left = timeout_;
     if (info_.attempts > 1 && request_complete_) {
       const MonotonicTime from = has_body_ ? info_.request_end : info_.start;
@@ -76,7 +76,7 @@ void Exchange::start_attempt() {
 void Exchange::on_attempt_ready() {
   touch();
   info_.upstream_begin = worker_.loop.now();
-  if (!listener_.config->http.access_logs.empty()) {
+  if (!listener_.config->http().access_logs.empty()) {
     info_.upstream_local_text = arena_.copy(attempt_->local_text());
   }
   send_buffered_request();

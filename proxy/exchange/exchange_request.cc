@@ -35,7 +35,7 @@ void Exchange::begin(http::ServerStream& stream, http::RequestHead& head, bool e
 }
 
 bool Exchange::admit_head() {
-  const model::HttpConnectionManager& config = listener_.config->http;
+  const model::HttpConnectionManager& config = listener_.config->http();
   if (request_->path.find('#') != std::string_view::npos) {
     local_reply({.status = 400,
                  .details = "path_normalization_failed",
@@ -127,7 +127,7 @@ bool Exchange::normalize_head(const model::HttpConnectionManager& config) {
 }
 
 bool Exchange::route_request() {
-  const model::HttpConnectionManager& config = listener_.config->http;
+  const model::HttpConnectionManager& config = listener_.config->http();
   const Origin origin = apply_forwarding(*request_, config, worker_.own_ip, info_);
   assign_request_id(*request_, config, origin.edge, worker_.random, info_);
   continue_or_begin_trace(*request_, config.tracing ? &*config.tracing : nullptr, worker_.random, info_);
@@ -192,7 +192,7 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
   buffer_limit_ =
       info_.route->per_request_buffer_limit_bytes > 0 ? info_.route->per_request_buffer_limit_bytes : listener_limit;
   timeout_ = retry_->request_timeout().value_or(action.timeout);
-  idle_timeout_ = action.idle_timeout.value_or(listener_.config->http.stream_idle_timeout);
+  idle_timeout_ = action.idle_timeout.value_or(listener_.config->http().stream_idle_timeout);
   keep_body_ = has_body_ && replayable() && !tunnel_;
 
   http::HeaderList& headers = request_->headers;
@@ -200,7 +200,7 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
   info_.attempts = 1;  // the first begins here: its headers may name it (%UPSTREAM_REQUEST_ATTEMPT_COUNT%)
   edit_request_headers(headers, {weighted_, info_.route, info_.virtual_host, &table.configuration()}, info_);
   if (const auto path = routing::rewrite_path(*info_.route, action, request_->path, arena_)) {
-    if (headers.find(HeaderId::x_envoy_original_path) == nullptr && !listener_.config->http.suppress_envoy_headers) {
+    if (headers.find(HeaderId::x_envoy_original_path) == nullptr && !listener_.config->http().suppress_envoy_headers) {
       headers.add(HeaderId::x_envoy_original_path, request_->path);
     }
     request_->path = *path;
@@ -210,7 +210,7 @@ void Exchange::prepare_upstream_head(const model::RouteAction& action) {
       headers.append(HeaderId::x_forwarded_host, request_->authority, ",");
     }
     const bool by_weighted = weighted_ != nullptr && !weighted_->host_rewrite_literal.empty();
-    if (*host != request_->authority && !by_weighted && !listener_.config->http.suppress_envoy_headers) {
+    if (*host != request_->authority && !by_weighted && !listener_.config->http().suppress_envoy_headers) {
       headers.set("x-envoy-original-host", request_->authority);
     }
     request_->authority = *host;
@@ -230,8 +230,8 @@ void Exchange::start_timeouts() {
   if (idle_timeout_.count() > 0) {
     loop.arm(idle_timer_, idle_timeout_);
   }
-  if (has_body_ && !tunnel_ && listener_.config->http.request_timeout.count() > 0) {
-    loop.arm(body_timer_, listener_.config->http.request_timeout);
+  if (has_body_ && !tunnel_ && listener_.config->http().request_timeout.count() > 0) {
+    loop.arm(body_timer_, listener_.config->http().request_timeout);
   }
 }
 

@@ -56,7 +56,7 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
     stream_->close_after();  // an early answer: the rest of the request is not wanted
   }
   const bool sent_whole = request_complete_ || !has_body_;  // else it would not say how long the service took
-  if (!listener_.config->http.suppress_envoy_headers && sent_whole && !tunnel_) {
+  if (!listener_.config->http().suppress_envoy_headers && sent_whole && !tunnel_) {
     const auto took = std::chrono::duration_cast<Milliseconds>(info_.response_begin - info_.upstream_begin);
     head.headers.set(HeaderId::x_envoy_upstream_service_time, arena_.decimal(static_cast<std::uint64_t>(took.count())));
   }
@@ -69,7 +69,7 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
 }
 
 void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
-  const model::HttpConnectionManager& config = listener_.config->http;
+  const model::HttpConnectionManager& config = listener_.config->http();
   response_begun_ = true;
   info_.response = &head;
   info_.response_code = head.status;

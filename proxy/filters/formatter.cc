@@ -231,7 +231,7 @@ FormatValue value_of(const FormatPart& part, const RequestInfo& info, FormatScra
     case FormatOp::start_time:
       return text(format_time(info.start_wall, part.text, scratch));
     case FormatOp::protocol:
-      return protocol_value(info.protocol);
+      return info.tunnel ? missing() : protocol_value(info.protocol);
     case FormatOp::response_code:
       return number(info.response_code, scratch);
     case FormatOp::response_code_details:
@@ -289,8 +289,9 @@ FormatValue value_of(const FormatPart& part, const RequestInfo& info, FormatScra
       return number(std::chrono::duration_cast<Microseconds>(info.own).count(), scratch);
     case FormatOp::remora_reason:
       return text_or_missing(info.reason);
-    case FormatOp::connection_termination_details:  // what we have no facts for yet
-    case FormatOp::virtual_cluster_name:
+    case FormatOp::connection_termination_details:
+      return text_or_missing(info.connection_termination);
+    case FormatOp::virtual_cluster_name:  // what we have no facts for yet
     case FormatOp::requested_server_name:
     case FormatOp::request_method_path:
       return missing();

@@ -26,6 +26,7 @@ struct ConnectionFacts {
 
 struct RequestInfo {
   const ConnectionFacts* connection = nullptr;
+  bool tunnel = false;  // of TCP: there are no requests
 
   WallTime start_wall{};
   MonotonicTime start{};           // the head's first byte was read
@@ -49,10 +50,11 @@ struct RequestInfo {
 
   int response_code = 0;  // 0: none was sent
   ResponseFlags flags = 0;
-  std::string_view response_code_details;  // Envoy's words, such as "via_upstream", "route_not_found"
-  std::string_view reason;                 // of a local reply: ours, such as "connect_refused"
-  std::string_view upstream_failure;       // transport failure, in words
-  std::uint64_t bytes_received = 0;        // of bodies
+  std::string_view response_code_details;   // Envoy's words, such as "via_upstream", "route_not_found"
+  std::string_view reason;                  // of a local reply: ours, such as "connect_refused"
+  std::string_view connection_termination;  // why we ended a tunnel, such as "idle_timeout"
+  std::string_view upstream_failure;        // transport failure, in words
+  std::uint64_t bytes_received = 0;         // of bodies
   std::uint64_t bytes_sent = 0;
 
   const model::Route* route = nullptr;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "proxy/listener/session.h"
+#include "proxy/listener/tcp_session.h"
 
 namespace remora::proxy {
 
@@ -11,9 +12,12 @@ Listener::Listener(WorkerContext& worker, const net::ConnectionContext& connecti
                    std::shared_ptr<const model::Listener> config)
     : worker_(worker), connections_(connections) {
   context_.config = std::move(config);
-  context_.routes = std::make_shared<const routing::RouteTable>(context_.config->http.routes);
   context_.series = worker_.metrics.listener(context_.config->name);
-  context_.route_series.resize(context_.config->http.routes->route_count);
+  if (context_.config->tcp() != nullptr) {
+    return;
+  }
+  context_.routes = std::make_shared<const routing::RouteTable>(context_.config->http().routes);
+  context_.route_series.resize(context_.config->http().routes->route_count);
   context_.unrouted = worker_.metrics.requests(context_.config->service, "", "");
 }
 
@@ -40,7 +44,13 @@ void Listener::stop_accepting() {
 void Listener::on_accept(std::unique_ptr<net::Transport> transport) {
   context_.series->connections_accepted.add();
   context_.series->connections_active.add(1);
-  auto* session = new Session(*this, std::move(transport), worker_.next_connection_id++);
+  const std::uint64_t id = worker_.next_connection_id++;
+  Downstream* session = nullptr;
+  if (context_.config->tcp() != nullptr) {
+    session = new TcpSession(*this, std::move(transport), id);
+  } else {
+    session = new Session(*this, std::move(transport), id);
+  }
   session->next = first_;
   if (first_ != nullptr) {
     first_->previous = session;
@@ -53,6 +63,9 @@ void Listener::on_accept(std::unique_ptr<net::Transport> transport) {
 
 void Listener::on_refuse(std::unique_ptr<net::Transport> transport, int) {
   context_.series->accept_failures[metrics::AcceptFailure::no_fds].add();
+  if (context_.config->tcp() != nullptr) {
+    return;
+  }
   static constexpr std::string_view kAnswer =
       "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 29\r\ncontent-type: text/plain\r\n"
       "x-remora-reason: out_of_descriptors\r\nconnection: close\r\n\r\nproxy out of file descriptors";
@@ -63,7 +76,7 @@ void Listener::on_refuse(std::unique_ptr<net::Transport> transport, int) {
   transport->shutdown_write();
 }
 
-void Listener::remove(Session& session) {
+void Listener::remove(Downstream& session) {
   (session.previous == nullptr ? first_ : session.previous->next) = session.next;
   if (session.next != nullptr) {
     session.next->previous = session.previous;
@@ -76,8 +89,8 @@ void Listener::remove(Session& session) {
 }
 
 void Listener::drain() {
-  for (Session* session = first_; session != nullptr;) {
-    Session* next = session->next;
+  for (Downstream* session = first_; session != nullptr;) {
+    Downstream* next = session->next;
     session->drain();
     session = next;
   }

@@ -1,4 +1,5 @@
-// Listener: accepts downstream connections for one worker, and owns their Sessions. Owned by the Worker; worker thread.
+// Listener: accepts downstream connections for one worker, and owns what it makes of them: Sessions, or TcpSessions.
+// Owned by the Worker; worker thread.
 #pragma once
 
 #include <memory>
@@ -9,7 +10,7 @@
 
 namespace remora::proxy {
 
-class Session;
+class Downstream;
 
 class Listener final : net::AcceptEvents {
  public:
@@ -31,7 +32,7 @@ class Listener final : net::AcceptEvents {
   std::size_t connections() const { return count_; }
   Address address() const { return acceptor_ ? acceptor_->address() : context_.config->address; }
 
-  void remove(Session& session);  // it retires
+  void remove(Downstream& session);  // it retires
 
  private:
   void on_accept(std::unique_ptr<net::Transport> transport) override;
@@ -41,7 +42,7 @@ class Listener final : net::AcceptEvents {
   net::ConnectionContext connections_;
   ListenerContext context_;
   std::unique_ptr<net::Acceptor> acceptor_;
-  Session* first_ = nullptr;
+  Downstream* first_ = nullptr;
   std::size_t count_ = 0;
 };
 

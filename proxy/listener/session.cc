@@ -19,7 +19,7 @@ http::CodecLimits limits_of(const model::HttpConnectionManager& config) {
 Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, std::uint64_t id)
     : listener_(listener),
       connection_(listener.connection_context(), std::move(transport), *this, /*connecting=*/false),
-      codec_(connection_, *this, limits_of(listener.context().config->http)) {
+      codec_(connection_, *this, limits_of(listener.context().config->http())) {
   facts_.id = id;
   facts_.remote = connection_.transport().peer_address();
   facts_.local = connection_.transport().local_address();
@@ -32,7 +32,7 @@ Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, 
   input_task_.bind<&Session::feed_tunnel>(this);
   timer_.bind<&Session::on_timer>(this);
   max_duration_.bind<&Session::on_max_duration>(this);
-  const auto& http = listener_.context().config->http;
+  const auto& http = listener_.context().config->http();
   if (http.max_connection_duration.count() > 0) {
     listener_.loop().arm(max_duration_, http.max_connection_duration);
   }
@@ -40,7 +40,7 @@ Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, 
 }
 
 void Session::arm_idle() {
-  const auto& http = listener_.context().config->http;
+  const auto& http = listener_.context().config->http();
   const Milliseconds wait = codec_.in_head() ? http.request_headers_timeout : http.idle_timeout;
   if (wait.count() > 0) {
     listener_.loop().arm(timer_, wait);
@@ -74,7 +74,7 @@ void Session::on_closed(net::CloseReason) { end(); }
 Arena& Session::on_message_begin() {
   exchange_ = Exchange::create(listener_.worker(), listener_.context(), *this, facts_);
   begun_ = false;
-  const auto wait = listener_.context().config->http.request_headers_timeout;
+  const auto wait = listener_.context().config->http().request_headers_timeout;
   if (wait.count() > 0) {
     listener_.loop().arm(timer_, wait);
   }
@@ -85,7 +85,7 @@ http::RequestSink* Session::on_request(http::ServerStream& stream, http::Request
   timer_.cancel();
   begun_ = true;
   ++requests_;
-  const auto limit = listener_.context().config->http.max_requests_per_connection;
+  const auto limit = listener_.context().config->http().max_requests_per_connection;
   if (draining_ || (limit > 0 && requests_ >= limit)) {
     stream.close_after();
   }
@@ -133,7 +133,7 @@ void Session::feed_tunnel() {
 void Session::on_codec_close() {
   closing_ = true;
   timer_.cancel();
-  connection_.close_gently(listener_.context().config->http.delayed_close_timeout);
+  connection_.close_gently(listener_.context().config->http().delayed_close_timeout);
 }
 
 void Session::on_timer() {
@@ -155,7 +155,7 @@ void Session::drain() {
   draining_ = true;
   codec_.drain();
   if (codec_.idle() && connection_.open()) {
-    connection_.close_gently(listener_.context().config->http.delayed_close_timeout);
+    connection_.close_gently(listener_.context().config->http().delayed_close_timeout);
   }
 }
 

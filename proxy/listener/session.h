@@ -8,22 +8,20 @@
 #include "core/http/http1_server.h"
 #include "core/net/connection.h"
 #include "proxy/exchange/exchange.h"
+#include "proxy/listener/downstream.h"
 
 namespace remora::proxy {
 
 class Listener;
 
-class Session final : public Retirable, net::ConnectionEvents, http::ServerCodecEvents, ExchangeOwner {
+class Session final : public Downstream, net::ConnectionEvents, http::ServerCodecEvents, ExchangeOwner {
  public:
   Session(Listener& listener, std::unique_ptr<net::Transport> transport, std::uint64_t id);
 
   // An idle connection closes now; a busy one after its answer, which says so.
-  void drain();
+  void drain() override;
   // Ends it here, whatever is in flight.
-  void abort();
-
-  Session* next = nullptr;  // in the listener's list
-  Session* previous = nullptr;
+  void abort() override;
 
  private:
   // ConnectionEvents

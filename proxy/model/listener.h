@@ -1,6 +1,6 @@
-// Listeners: where we accept, and how HTTP is spoken there. Pure configuration, part of a Snapshot; immutable; any
-// thread. Sources: envoy.config.listener.v3.Listener,
-// envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.
+// Listeners: where we accept, and what is spoken there: HTTP, or bytes that are tunnelled. Pure configuration, part of
+// a Snapshot; immutable; any thread. Sources: envoy.config.listener.v3.Listener,
+// envoy.extensions.filters.network.{http_connection_manager,tcp_proxy}.v3.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "core/base/address.h"
@@ -93,6 +94,22 @@ struct HttpConnectionManager {
   std::vector<AccessLog> access_logs;
 };
 
+// envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+struct TcpProxy {
+  struct Target {
+    std::string cluster;
+    std::uint32_t weight = 1;
+  };
+
+  std::string stat_prefix;
+  std::vector<Target> targets;  // at least one; their weights' sum is not 0, and fits 32 bits
+  std::uint32_t max_connect_attempts = 1;
+  Milliseconds idle_timeout{3'600'000};     // without a byte either way; 0: none
+  Milliseconds max_connection_duration{0};  // 0: none
+  bool hash_source_ip = false;              // hash_policy: the client's address chooses the endpoint
+  std::vector<AccessLog> access_logs;
+};
+
 struct Listener {
   std::string name;
   Address address;
@@ -102,7 +119,14 @@ struct Listener {
   std::uint32_t tcp_backlog_size = 4096;
   std::uint64_t per_connection_buffer_limit_bytes = 1024 * 1024;
   bool bind_to_port = true;
-  HttpConnectionManager http;  // the one filter chain's one filter; TCP comes beside it
+  std::variant<HttpConnectionManager, TcpProxy> chain;  // the one filter chain's one filter
+
+  // REQUIRES: HTTP is spoken here.
+  const HttpConnectionManager& http() const { return std::get<HttpConnectionManager>(chain); }
+  const TcpProxy* tcp() const { return std::get_if<TcpProxy>(&chain); }  // null: HTTP is spoken here
+  const std::vector<AccessLog>& access_logs() const {
+    return tcp() != nullptr ? tcp()->access_logs : http().access_logs;
+  }
 };
 
 }  // namespace remora::model

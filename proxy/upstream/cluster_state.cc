@@ -107,6 +107,13 @@ void ClusterState::report_local_failure(EndpointState& endpoint, bool timeout, M
       now, random);
 }
 
+void ClusterState::report_connected(EndpointState& endpoint, MonotonicTime now, Random& random) {
+  shared_->outliers.on_connected(endpoint.shared->health);
+  if (!config().outlier.split_external_local_origin_errors) {
+    shared_->outliers.on_response(endpoint.shared->health, 200, now, random);  // as in Envoy
+  }
+}
+
 void ClusterState::tick(MonotonicTime now, Random& random) {
   shared_->outliers.sweep_if_due(now);
   const LoadBalancer::Summary& summary = balancer_.summary(random);

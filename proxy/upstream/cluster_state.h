@@ -78,6 +78,9 @@ class ClusterState {
   void report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random);
   void report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random);
 
+  // Of a connection without a codec: that it was established is all the success that can be seen.
+  void report_connected(EndpointState& endpoint, MonotonicTime now, Random& random);
+
   // Four times a second or so: what must happen without a request.
   void tick(MonotonicTime now, Random& random);
   // After an outcome was told to the breaker: its gauge says so at once.

@@ -205,12 +205,12 @@ std::expected<void, ConnectFailure> ConnectionPool::wait(PoolWaiter& waiter) {
   return {};
 }
 
-std::expected<void, ConnectFailure> ConnectionPool::open_connection() {
+std::expected<std::unique_ptr<net::Transport>, ConnectFailure> ConnectionPool::connect(bool strict) {
   const model::Cluster& config = cluster_.config();
   // As in Envoy, an endpoint without any connection may always have one.
   if (!cluster_.limits().try_acquire(ClusterLimits::Kind::connections)) {
     cluster_.series().overflows[metrics::Overflow::connections].add();
-    if (connections() > 0) {
+    if (strict || connections() > 0) {
       return std::unexpected(ConnectFailure{ConnectFailure::Kind::overflow, 0});
     }
     cluster_.limits().acquire(ClusterLimits::Kind::connections);
@@ -229,12 +229,20 @@ std::expected<void, ConnectFailure> ConnectionPool::open_connection() {
     endpoint_.cells.connect_failures.add();
     return std::unexpected(ConnectFailure{ConnectFailure::Kind::failed, transport.error()});
   }
-  auto* connection = new UpstreamConnection(*this, std::move(*transport));
-  push_back(connecting_, *connection, &UpstreamConnection::next_, &UpstreamConnection::previous_);
-  connections_.loop.arm(connection->timer_, config.connect_timeout);
   endpoint_.cells.connections_total.add();
   endpoint_.cells.connections_active.add(1);
   cluster_.series().connections_active.add(1);
+  return std::move(*transport);
+}
+
+std::expected<void, ConnectFailure> ConnectionPool::open_connection() {
+  auto transport = connect(/*strict=*/false);
+  if (!transport) {
+    return std::unexpected(transport.error());
+  }
+  auto* connection = new UpstreamConnection(*this, std::move(*transport));
+  push_back(connecting_, *connection, &UpstreamConnection::next_, &UpstreamConnection::previous_);
+  connections_.loop.arm(connection->timer_, cluster_.config().connect_timeout);
   return {};
 }
 
@@ -301,6 +309,11 @@ void ConnectionPool::remove(UpstreamConnection& connection) {
   connection.state_ = UpstreamConnection::State::closed;
   connection.timer_.cancel();
   connection.max_age_.cancel();
+  count_closed(connection.connection_, was_open);
+  connections_.loop.retire(std::unique_ptr<Retirable>(&connection));
+}
+
+void ConnectionPool::count_closed(const net::Connection& connection, bool was_open) {
   cluster_.limits().release(ClusterLimits::Kind::connections);
   endpoint_.cells.connections_active.add(-1);
   auto& series = cluster_.series();
@@ -308,9 +321,8 @@ void ConnectionPool::remove(UpstreamConnection& connection) {
   if (was_open) {
     series.connections_closed.add();
   }
-  series.bytes_sent.add(connection.connection_.bytes_written());
-  series.bytes_received.add(connection.connection_.bytes_read());
-  connections_.loop.retire(std::unique_ptr<Retirable>(&connection));
+  series.bytes_sent.add(connection.bytes_written());
+  series.bytes_received.add(connection.bytes_read());
 }
 
 void ConnectionPool::drain() {

@@ -21,6 +21,7 @@ namespace remora::upstream {
 class ClusterState;
 class ConnectionPool;
 class EndpointState;
+class RawConnection;
 
 struct PoolContext {
   net::ConnectionContext connections;
@@ -133,13 +134,17 @@ class ConnectionPool {
   void close_idle();
   // Closes idle connections; leased ones close when they are done. For drains and for endpoints that went away.
   void drain();
-  bool idle() const { return ready_.size + leased_.size + connecting_.size == 0 && waiters_.size == 0; }
+  bool idle() const { return ready_.size + leased_.size + connecting_.size + raw_ == 0 && waiters_.size == 0; }
   std::uint32_t connections() const { return ready_.size + leased_.size + connecting_.size; }
 
  private:
   friend class UpstreamConnection;
   friend class PoolWaiter;
+  friend class RawConnection;
 
+  // Begins to connect, and counts it. `strict`: the limit on connections holds even where there is none yet.
+  std::expected<std::unique_ptr<net::Transport>, ConnectFailure> connect(bool strict);
+  void count_closed(const net::Connection& connection, bool was_open);
   std::expected<void, ConnectFailure> open_connection();
   void on_ready(UpstreamConnection& connection);  // new, or done with a request
   void on_gone(UpstreamConnection& connection, ConnectFailure failure);
@@ -158,6 +163,7 @@ class ConnectionPool {
   LinkedList<UpstreamConnection> ready_;
   LinkedList<UpstreamConnection> leased_;
   LinkedList<PoolWaiter> waiters_;
+  std::uint32_t raw_ = 0;  // RawConnections of tunnels
   bool draining_ = false;
   Task serve_task_;
   Task fail_task_;

@@ -2,6 +2,7 @@
 
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "proxy/xds/readers.h"
 
 namespace remora::xds {
@@ -11,6 +12,7 @@ namespace listener_v3 = envoy::config::listener::v3;
 namespace hcm_v3 = envoy::extensions::filters::network::http_connection_manager::v3;
 using envoy::extensions::filters::http::router::v3::Router;
 using Hcm = hcm_v3::HttpConnectionManager;
+using envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 
 // A duration that the file may leave at its default.
 void set_duration(const Scope& scope, bool has, std::string_view name, const pb::Duration& from, Milliseconds& to) {
@@ -204,7 +206,7 @@ void read_http(const Scope& scope, const Hcm& message, const std::set<std::strin
 }
 
 void read_chain(const Scope& scope, const listener_v3::FilterChain& message, const std::set<std::string>& clusters,
-                model::HttpConnectionManager& http) {
+                model::Listener& listener) {
   const Scope filters = scope.field("filters");
   if (message.filters_size() != 1) {
     filters.error(fmt::format("one filter is supported by this version of Remora, not {}", message.filters_size()));
@@ -215,13 +217,31 @@ void read_chain(const Scope& scope, const listener_v3::FilterChain& message, con
   require(at, "name", filter.name());
   const Scope config = at.field("typed_config");
   Hcm manager;
+  TcpProxy tcp;
   if (!filter.has_typed_config()) {
     config.error("is required");
-  } else if (!unpack_any(filter.typed_config(), manager)) {
-    config.error(fmt::format("{} is no network filter: expected {}", any_type_name(filter.typed_config()),
-                             manager.GetDescriptor()->full_name()));
+  } else if (unpack_any(filter.typed_config(), manager)) {
+    read_http(config, manager, clusters, listener.chain.emplace<model::HttpConnectionManager>());
+  } else if (unpack_any(filter.typed_config(), tcp)) {
+    listener.chain = read_tcp_proxy(config, tcp, clusters);
   } else {
-    read_http(config, manager, clusters, http);
+    config.error(fmt::format("{} is no network filter: expected {} or {}", any_type_name(filter.typed_config()),
+                             manager.GetDescriptor()->full_name(), tcp.GetDescriptor()->full_name()));
+  }
+}
+
+// What filter_metadata.remora adds to the connection manager.
+void add_extras(const Scope& metadata, const ListenerExtras& extras, model::Listener& listener) {
+  auto* http = std::get_if<model::HttpConnectionManager>(&listener.chain);
+  if (http == nullptr) {
+    if (extras.max_request_body_bytes != 0 || extras.trace_format != model::Tracing::Begin::w3c) {
+      metadata.error("max_request_body_bytes and trace_format are of HTTP, and this listener tunnels TCP");
+    }
+    return;
+  }
+  http->max_request_body_bytes = extras.max_request_body_bytes;
+  if (http->tracing) {
+    http->tracing->begin = extras.trace_format;
   }
 }
 
@@ -254,17 +274,15 @@ std::shared_ptr<const model::Listener> read_listener(const Scope& scope, const l
   }
   const Scope chains = scope.field("filter_chains");
   if (message.filter_chains_size() == 1) {
-    read_chain(chains.item(0), message.filter_chains(0), clusters, result->http);
+    read_chain(chains.item(0), message.filter_chains(0), clusters, *result);
   } else {
     chains.error(
         fmt::format("one filter chain is supported by this version of Remora, not {}", message.filter_chains_size()));
   }
-  const ListenerExtras extras = read_listener_extras(scope.field("metadata"), message.metadata());
+  const Scope metadata = scope.field("metadata");
+  const ListenerExtras extras = read_listener_extras(metadata, message.metadata());
   result->service = extras.service.empty() ? default_service : extras.service;
-  result->http.max_request_body_bytes = extras.max_request_body_bytes;
-  if (result->http.tracing) {
-    result->http.tracing->begin = extras.trace_format;
-  }
+  add_extras(metadata, extras, *result);
   return result;
 }
 

@@ -20,6 +20,7 @@
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
 #include "envoy/config/route/v3/route_components.pb.h"
+#include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
 #include "envoy/type/v3/percent.pb.h"
 #include "google/protobuf/any.pb.h"
 #include "google/protobuf/duration.pb.h"
@@ -112,6 +113,9 @@ std::shared_ptr<const model::RouteConfiguration> read_routes(const Scope& scope,
                                                              const std::set<std::string>& clusters);
 std::vector<model::AccessLog> read_access_logs(
     const Scope& list, const pb::RepeatedPtrField<envoy::config::accesslog::v3::AccessLog>& messages);
+model::TcpProxy read_tcp_proxy(const Scope& scope,
+                               const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message,
+                               const std::set<std::string>& clusters);
 std::shared_ptr<const model::Listener> read_listener(const Scope& scope,
                                                      const envoy::config::listener::v3::Listener& message,
                                                      const std::set<std::string>& clusters,

@@ -27,7 +27,7 @@ LAYERS = {
     "proxy/xds": ["proxy/model", "core/config", "api"],
     "proxy/sources": ["proxy/model", "proxy/xds", "core/consul", "core/grpc"],
     "proxy/upstream": ["proxy/model", "core/net", "core/tls", "core/http", "metrics"],
-    "proxy/tcp": ["proxy/upstream"],
+    "proxy/tcp": ["proxy/upstream", "proxy/info"],
     "proxy/filters": ["proxy/info", "proxy/routing", "metrics"],
     "proxy/exchange": ["proxy/upstream", "proxy/routing", "proxy/filters"],
     "proxy/listener": ["proxy/exchange", "proxy/tcp"],

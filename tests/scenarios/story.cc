@@ -33,11 +33,16 @@ std::string bootstrap(const World& world) {
       "http_filters: [{{name: envoy.filters.http.router, typed_config: {{'@type': "
       "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}}}]{}}}}}",
       route, flow(world.virtual_host), flow(world.manager));
+  const std::string tunnel = fmt::format(
+      "{{name: tcp, typed_config: {{'@type': "
+      "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: main{}}}}}",
+      flow(world.tcp));
   return fmt::format(
       "static_resources: {{listeners: [{{name: main, address: {{socket_address: {{address: {}, port_value: {}}}}}, "
       "filter_chains: [{{filters: [{}]}}]{}}}], clusters: [{{name: up, type: STATIC, load_assignment: {{cluster_name: "
-      "up, endpoints: [{{lb_endpoints: [{}]}}]}}{}{}}}]}}\n",
-      kProxy, kPort, manager, flow(world.listener), endpoints, flow(world.cluster), metadata(world.cluster_metadata));
+      "up, endpoints: [{{lb_endpoints: [{}]}}]}}{}{}}}{}]}}\n",
+      kProxy, kPort, world.tcp.empty() ? manager : tunnel, flow(world.listener), endpoints, flow(world.cluster),
+      metadata(world.cluster_metadata), flow(world.clusters));
 }
 
 std::shared_ptr<const model::Snapshot> load(const World& world) {

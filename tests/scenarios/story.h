@@ -45,6 +45,8 @@ struct World {
   std::string virtual_host = {};      // of the VirtualHost
   int upstreams = 1;
   sim::Weather weather = {};
+  std::string tcp = {};       // of a TcpProxy: then there is no HTTP
+  std::string clusters = {};  // more of them, each a flow mapping
 };
 
 class Story {
@@ -75,6 +77,7 @@ class Story {
   MonotonicTime now() const { return loop_.now(); }
 
   proxy::Worker& worker() { return *worker_; }
+  metrics::TunnelSeries& tunnels() { return *metrics_->tunnels("", "up"); }
   metrics::ClusterSeries& cluster_metrics() { return *metrics_->cluster("up"); }
   upstream::ClusterShared& cluster();
   sim::SimLoop& loop() { return loop_; }

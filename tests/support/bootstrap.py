@@ -5,6 +5,7 @@ from __future__ import annotations
 _TYPE = "type.googleapis.com/"
 HCM = _TYPE + "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 ROUTER = _TYPE + "envoy.extensions.filters.http.router.v3.Router"
+TCP_PROXY = _TYPE + "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 FILE_LOG = _TYPE + "envoy.extensions.access_loggers.file.v3.FileAccessLog"
 
 
@@ -65,6 +66,20 @@ def listener(port: int, manager: dict, name: str | None = None, **fields) -> dic
             {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
         ],
         **fields,
+    }
+
+
+def tcp_listener(port: int, to: str | dict[str, int], name: str | None = None, **fields) -> dict:
+    """Tunnels to a cluster, or by weight to several."""
+    if isinstance(to, str):
+        target: dict = {"cluster": to}
+    else:
+        target = {"weighted_clusters": {"clusters": [{"name": n, "weight": w} for n, w in to.items()]}}
+    tunnel = {"@type": TCP_PROXY, "stat_prefix": "tunnel", **target, **fields}
+    return {
+        "name": name or f"listener_{port}",
+        "address": address(port),
+        "filter_chains": [{"filters": [{"name": "envoy.filters.network.tcp_proxy", "typed_config": tunnel}]}],
     }
 
 

@@ -38,6 +38,7 @@ std::string full_scrape() {
       cluster->timeouts[UpstreamTimeout::per_try].add();
       cluster->breaker_transitions[BreakerState::open].add();
       cluster->ejections[Ejection::consecutive_5xx].add();
+      worker.tunnels("web", "db")->ended[TunnelEnd::closed].add();
       ListenerSeries* listener = worker.listener("in");
       listener->accept_failures[AcceptFailure::no_fds].add();
       listener->protocol_errors[ProtocolError::bad_head].add();

@@ -14,10 +14,10 @@ TEST(Bootstrap, ReadsTheSmallestUsefulFile) {
   const model::Listener& listener = *snapshot->listeners[0];
   EXPECT_EQ(listener.name, "in");
   EXPECT_EQ(listener.address.to_string(), "127.0.0.1:8080");
-  EXPECT_EQ(listener.http.stat_prefix, "in");
-  ASSERT_TRUE(listener.http.routes);
-  ASSERT_EQ(listener.http.routes->virtual_hosts.size(), 1U);
-  const model::VirtualHost& host = listener.http.routes->virtual_hosts[0];
+  EXPECT_EQ(listener.http().stat_prefix, "in");
+  ASSERT_TRUE(listener.http().routes);
+  ASSERT_EQ(listener.http().routes->virtual_hosts.size(), 1U);
+  const model::VirtualHost& host = listener.http().routes->virtual_hosts[0];
   EXPECT_THAT(host.domains, ElementsAre("*"));
   ASSERT_EQ(host.routes.size(), 1U);
   EXPECT_EQ(host.routes[0].match.path.text, "/");

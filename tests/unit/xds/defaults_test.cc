@@ -33,13 +33,13 @@ static_resources:
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
 )");
   EXPECT_EQ(snapshot->listeners[0]->name, "127.0.0.1:7");
-  EXPECT_THAT(snapshot->listeners[0]->http.routes->virtual_hosts, IsEmpty());
+  EXPECT_THAT(snapshot->listeners[0]->http().routes->virtual_hosts, IsEmpty());
 }
 
 TEST(Defaults, ConnectionManager) {
   using Manager = model::HttpConnectionManager;
   const Loaded snapshot = load(Parts{});
-  const Manager& http = snapshot->listeners[0]->http;
+  const Manager& http = snapshot->listeners[0]->http();
   EXPECT_EQ(http.server_name, "remora");
   EXPECT_EQ(http.server_header, Manager::ServerHeader::overwrite);
   EXPECT_FALSE(http.use_remote_address);
@@ -79,8 +79,8 @@ TEST(Defaults, Tracing) {
   Parts parts;
   parts.http = "tracing: {}";
   const Loaded snapshot = load(parts);
-  ASSERT_TRUE(snapshot->listeners[0]->http.tracing);
-  const model::Tracing& tracing = *snapshot->listeners[0]->http.tracing;
+  ASSERT_TRUE(snapshot->listeners[0]->http().tracing);
+  const model::Tracing& tracing = *snapshot->listeners[0]->http().tracing;
   EXPECT_EQ(tracing.client_sampling, 100);
   EXPECT_EQ(tracing.random_sampling, 100);
   EXPECT_EQ(tracing.overall_sampling, 100);
@@ -89,7 +89,7 @@ TEST(Defaults, Tracing) {
 
 TEST(Defaults, Route) {
   const Loaded snapshot = load(Parts{});
-  const model::RouteConfiguration& routes = *snapshot->listeners[0]->http.routes;
+  const model::RouteConfiguration& routes = *snapshot->listeners[0]->http().routes;
   EXPECT_FALSE(routes.most_specific_header_mutations_wins);
   EXPECT_EQ(routes.route_count, 1U);
   const model::VirtualHost& host = routes.virtual_hosts[0];
@@ -114,7 +114,7 @@ TEST(Defaults, RetryPolicy) {
   Parts parts;
   parts.routes = "- match: {prefix: /}\n  route: {cluster: a, retry_policy: {retry_on: 5xx}}";
   const Loaded snapshot = load(parts);
-  const auto& route = snapshot->listeners[0]->http.routes->virtual_hosts[0].routes[0];
+  const auto& route = snapshot->listeners[0]->http().routes->virtual_hosts[0].routes[0];
   const model::RetryPolicy& retry = *std::get<model::RouteAction>(route.action).retry;
   EXPECT_EQ(retry.num_retries, 1U);
   EXPECT_EQ(retry.per_try_timeout, 0s);
@@ -130,7 +130,7 @@ TEST(Defaults, TheGreatestBackOffIsTenTimesTheLeast) {
   Parts parts;
   parts.host = "retry_policy: {retry_on: 5xx, retry_back_off: {base_interval: 0.1s}}";
   const Loaded snapshot = load(parts);
-  const auto& route = snapshot->listeners[0]->http.routes->virtual_hosts[0].routes[0];
+  const auto& route = snapshot->listeners[0]->http().routes->virtual_hosts[0].routes[0];
   EXPECT_EQ(std::get<model::RouteAction>(route.action).retry->max_interval, 1s);
 }
 
@@ -138,7 +138,7 @@ TEST(Defaults, Redirect) {
   Parts parts;
   parts.routes = "- match: {prefix: /}\n  redirect: {host_redirect: x}";
   const Loaded snapshot = load(parts);
-  const auto& route = snapshot->listeners[0]->http.routes->virtual_hosts[0].routes[0];
+  const auto& route = snapshot->listeners[0]->http().routes->virtual_hosts[0].routes[0];
   EXPECT_EQ(std::get<model::RedirectAction>(route.action).response_code, 301);
 }
 
@@ -146,7 +146,7 @@ TEST(Defaults, HeaderAppends) {
   Parts parts;
   parts.host = "request_headers_to_add: [{header: {key: X-A, value: b}}, {header: {key: x, value: b}, append: false}]";
   const Loaded snapshot = load(parts);
-  const auto& adds = snapshot->listeners[0]->http.routes->virtual_hosts[0].edits.request_add;
+  const auto& adds = snapshot->listeners[0]->http().routes->virtual_hosts[0].edits.request_add;
   EXPECT_EQ(adds[0].name, "x-a");
   EXPECT_EQ(adds[0].action, model::HeaderAdd::Action::append_if_exists_or_add);
   EXPECT_FALSE(adds[0].keep_empty_value);
@@ -233,7 +233,7 @@ TEST(Defaults, LabelsAreUnique) {
   match: {prefix: /}
   route: {cluster: a})";
   const Loaded snapshot = load(parts);
-  const auto& routes = snapshot->listeners[0]->http.routes->virtual_hosts[0].routes;
+  const auto& routes = snapshot->listeners[0]->http().routes->virtual_hosts[0].routes;
   EXPECT_EQ(routes[0].label, "web/");
   EXPECT_EQ(routes[1].label, "web/#2");
   EXPECT_EQ(routes[2].label, "web/#3");

@@ -26,7 +26,7 @@ class Full : public ::testing::Test {
   }
 
   const model::Listener& listener() const { return *snapshot_->listeners.at(0); }
-  const model::RouteConfiguration& routes() const { return *listener().http.routes; }
+  const model::RouteConfiguration& routes() const { return *listener().http().routes; }
   const model::Route& route(std::size_t i) const { return routes().virtual_hosts.at(0).routes.at(i); }
   const model::RouteAction& action(std::size_t i) const { return std::get<model::RouteAction>(route(i).action); }
   const model::Cluster& cluster(const char* name) const { return *snapshot_->clusters.at(name); }
@@ -53,7 +53,7 @@ TEST_F(Full, Listener) {
 
 TEST_F(Full, ConnectionManager) {
   using Manager = model::HttpConnectionManager;
-  const Manager& http = listener().http;
+  const Manager& http = listener().http();
   EXPECT_EQ(http.stat_prefix, "inbound");
   EXPECT_EQ(http.idle_timeout, 60s);
   EXPECT_EQ(http.max_connection_duration, 600s);
@@ -95,7 +95,7 @@ TEST_F(Full, ConnectionManager) {
 }
 
 TEST_F(Full, AccessLogs) {
-  const auto& logs = listener().http.access_logs;
+  const auto& logs = listener().http().access_logs;
   ASSERT_EQ(logs.size(), 3U);
   EXPECT_EQ(logs[0].path, "/dev/null");
   EXPECT_EQ(logs[0].min_status, 500);

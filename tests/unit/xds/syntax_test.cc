@@ -119,7 +119,7 @@ TEST(Syntax, WhatIsNotZeroIsNotRoundedToZero) {
   Parts parts;
   parts.routes = "- match: {prefix: /}\n  route: {cluster: a, timeout: 0.0000001s}";
   const auto loaded = load(parts);
-  const auto& route = loaded->listeners[0]->http.routes->virtual_hosts[0].routes[0];
+  const auto& route = loaded->listeners[0]->http().routes->virtual_hosts[0].routes[0];
   EXPECT_EQ(std::get<model::RouteAction>(route.action).timeout, Milliseconds(1));
 }
 
