@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/base/address.h"
 #include "core/base/time.h"
@@ -28,7 +29,7 @@ struct ChannelOptions {
   // A longer message closes its stream with resource_exhausted. gRPC's own default is 4 MiB, which a large mesh's first
   // discovery response passes; Envoy has no limit.
   std::size_t max_message_bytes = std::size_t{64} << 20;
-  std::string authority;  // empty: the address
+  std::string authority = {};  // empty: the address
   std::string user_agent = "remora-grpc";
   // A dead peer is noticed even without PINGs: after 30 s + 3 * 10 s.
   net::ConnectOptions connect = {
@@ -55,11 +56,15 @@ class Channel {
   const Address& address() const { return to_; }
 
  private:
+  void make_way();
+  void drop(std::unique_ptr<ClientConnection> connection);
+
   const net::ConnectionContext context_;
   net::Network& network_;
   const Address to_;
   ChannelOptions options_;
   std::unique_ptr<ClientConnection> connection_;
+  std::vector<std::unique_ptr<ClientConnection>> old_;  // they take no new streams, but have some
 };
 
 }  // namespace remora::grpc
