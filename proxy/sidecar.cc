@@ -112,7 +112,9 @@ Result<void> Sidecar::start_admin() {
     REMORA_LOG(log, warn, "there is no admin interface: the bootstrap has no admin.address");
     return {};
   }
-  admin_ = std::make_unique<admin::AdminServer>(loop_, pages_, snapshot_->admin->access_log_path);
+  admin_ = std::make_unique<admin::AdminServer>(
+      loop_, [this](const admin::AdminRequest& request) { return pages_.answer(request); },
+      "admin.address in the bootstrap", snapshot_->admin->access_log_path);
   if (auto listening = admin_->listen(snapshot_->admin->address); !listening) {
     return listening;
   }

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/admin/admin_server.h"
 #include "core/event/libevent_loop.h"
 #include "metrics/registry.h"
-#include "proxy/admin/admin_server.h"
 #include "proxy/admin/facts.h"
 #include "proxy/admin/pages.h"
 #include "proxy/filters/access_log.h"

@@ -1,7 +1,7 @@
 // What admin shows of the sidecar, and what it asks of it.
 #include <fmt/format.h>
 
-#include "proxy/admin/json.h"
+#include "core/admin/json.h"
 #include "proxy/build_info.h"
 #include "proxy/sidecar.h"
 

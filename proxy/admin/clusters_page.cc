@@ -1,7 +1,7 @@
 // /clusters and /listeners: what stands, and how it does.
 #include <fmt/format.h>
 
-#include "proxy/admin/json.h"
+#include "core/admin/json.h"
 #include "proxy/admin/pages.h"
 
 namespace remora::admin {

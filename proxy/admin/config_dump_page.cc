@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "proxy/admin/json.h"
+#include "core/admin/json.h"
 #include "proxy/admin/pages.h"
 
 namespace remora::admin {

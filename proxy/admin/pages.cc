@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <array>
 
+#include "core/admin/json.h"
 #include "core/base/nearest.h"
 #include "metrics/process.h"
 #include "metrics/registry.h"
-#include "proxy/admin/json.h"
 
 namespace remora::admin {
 namespace {

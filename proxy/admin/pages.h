@@ -5,8 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "core/admin/request.h"
 #include "proxy/admin/facts.h"
-#include "proxy/admin/request.h"
 
 namespace remora::admin {
 

@@ -14,6 +14,7 @@ LAYERS = {
     "core/config": ["core/base"],  # YAML with places, and errors that name them
     "core/event": ["core/base"],
     "core/net": ["core/event"],
+    "core/admin": ["core/event"],  # HTTP and JSON for admin pages, of the proxy and of control
     "core/tls": ["core/net"],
     "core/http": ["core/base"],  # codecs do no I/O: they fuzz and simulate directly
     "core/grpc": ["core/tls", "core/http"],
@@ -31,12 +32,12 @@ LAYERS = {
     "proxy/filters": ["proxy/info", "proxy/routing", "metrics"],
     "proxy/exchange": ["proxy/upstream", "proxy/routing", "proxy/filters"],
     "proxy/listener": ["proxy/exchange", "proxy/tcp"],
-    "proxy/admin": ["proxy/upstream"],
+    "proxy/admin": ["proxy/upstream", "core/admin"],
     # the control plane; the proxy links its catalog and translation for --mesh
     "control/catalog": ["core/config", "core/consul"],
     "control/translate": ["control/catalog", "api"],
     "control/explain": ["control/translate"],
-    "control/server": ["control/translate", "core/grpc", "metrics"],
+    "control/server": ["control/translate", "core/grpc", "core/admin", "metrics"],
     "control/*": ["control/explain", "control/server"],
     "control/main": ["control/*"],
     # files right in proxy/: `*` for all that have no line of their own, then the composition roots

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "proxy/admin/json.h"
+#include "core/admin/json.h"
 
 namespace remora::admin {
 namespace {

@@ -1,4 +1,4 @@
-#include "proxy/admin/request.h"
+#include "core/admin/request.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,21 +1,30 @@
-// AdminServer: HTTP for AdminPages, on libevent's evhttp: it is small, and made for few callers who are trusted.
-// Listens where the bootstrap says. Owned by Sidecar; main thread.
+// AdminServer: HTTP for pages, on libevent's evhttp: it is small, and made for few callers who are trusted. Owned by a
+// composition root (proxy's Sidecar, control's main); main thread.
 #pragma once
 
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/admin/request.h"
 #include "core/base/address.h"
 #include "core/base/result.h"
 #include "core/event/libevent_loop.h"
-#include "proxy/admin/pages.h"
 
 struct evhttp;
 struct evhttp_request;
 
 namespace remora::admin {
 
+// What answers a request: pages, as one function.
+using AdminHandler = std::function<AdminResponse(const AdminRequest&)>;
+
 class AdminServer {
  public:
-  // `access_log`: a file that gets a line for each request, in Envoy's default format; empty: none.
-  AdminServer(LibeventLoop& loop, AdminPages& pages, std::string access_log = {});
+  // `setting`: where its address was set ("admin.address in the bootstrap"), for errors. `access_log`: a file that gets
+  // a line for each request, in Envoy's default format; empty: none.
+  AdminServer(LibeventLoop& loop, AdminHandler handler, std::string setting, std::string access_log = {});
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
   ~AdminServer();
@@ -30,7 +39,8 @@ class AdminServer {
   void run_after();
 
   LibeventLoop& loop_;
-  AdminPages& pages_;
+  const AdminHandler handler_;
+  const std::string setting_;
   const std::string access_log_;
   evhttp* http_;
   Address address_;

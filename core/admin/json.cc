@@ -1,4 +1,4 @@
-#include "proxy/admin/json.h"
+#include "core/admin/json.h"
 
 #include <fmt/format.h>
 

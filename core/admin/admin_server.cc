@@ -1,4 +1,4 @@
-#include "proxy/admin/admin_server.h"
+#include "core/admin/admin_server.h"
 
 #include <event2/buffer.h>
 #include <event2/http.h>
@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 namespace remora::admin {
 namespace {
@@ -56,11 +57,12 @@ const char* reason(int status) {
   }
 }
 
-std::string why_not(const Address& address, int error) {
-  const char* way_out = "check admin.address in the bootstrap";
+std::string why_not(const Address& address, int error, const std::string& setting) {
+  std::string way_out = "check " + setting;
   if (error == EADDRINUSE) {
-    way_out = address.is_ip() ? "another process listens there: stop it, or change admin.address in the bootstrap"
-                              : "a process listens on that socket: stop it, or change admin.address in the bootstrap";
+    way_out =
+        fmt::format("{}: stop it, or change {}",
+                    address.is_ip() ? "another process listens there" : "a process listens on that socket", setting);
   } else if (error == EACCES || error == EPERM) {
     way_out = "not permitted: take a port of 1024 or above, or a path that this user may write";
   } else if (error == EADDRNOTAVAIL) {
@@ -82,8 +84,12 @@ void remove_stale(const Address& address, const std::string& path) {
 
 }  // namespace
 
-AdminServer::AdminServer(LibeventLoop& loop, AdminPages& pages, std::string access_log)
-    : loop_(loop), pages_(pages), access_log_(std::move(access_log)), http_(evhttp_new(loop.base())) {
+AdminServer::AdminServer(LibeventLoop& loop, AdminHandler handler, std::string setting, std::string access_log)
+    : loop_(loop),
+      handler_(std::move(handler)),
+      setting_(std::move(setting)),
+      access_log_(std::move(access_log)),
+      http_(evhttp_new(loop.base())) {
   evhttp_set_allowed_methods(http_, kMethods);
   evhttp_set_max_headers_size(http_, 16 * 1024);
   evhttp_set_max_body_size(http_, 64 * 1024);
@@ -111,7 +117,7 @@ Result<void> AdminServer::listen(const Address& address) {
   }
   const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
-    return fail(why_not(address, errno));
+    return fail(why_not(address, errno, setting_));
   }
   const std::string path = address.is_ip() ? std::string() : address.to_string();
   if (!path.empty() && path[0] != '@') {
@@ -122,7 +128,7 @@ Result<void> AdminServer::listen(const Address& address) {
   if (bind(fd, address.data(), address.size()) != 0 || ::listen(fd, 128) != 0) {
     const int error = errno;
     close(fd);
-    return fail(why_not(address, error));
+    return fail(why_not(address, error, setting_));
   }
   sockaddr_storage bound{};
   socklen_t length = sizeof(bound);
@@ -130,7 +136,7 @@ Result<void> AdminServer::listen(const Address& address) {
   address_ = address.is_ip() ? Address::from_sockaddr(reinterpret_cast<sockaddr*>(&bound), length) : address;
   if (evhttp_accept_socket_with_handle(http_, fd) == nullptr) {
     close(fd);
-    return fail(why_not(address, errno));
+    return fail(why_not(address, errno, setting_));
   }
   unix_path_ = !path.empty() && path[0] != '@' ? path : std::string();
   return {};
@@ -142,7 +148,7 @@ void AdminServer::on_request(evhttp_request* request, void* self) {
   const char* target = evhttp_request_get_uri(request);
   target = target == nullptr ? "/" : target;
   const std::string_view method = method_name(evhttp_request_get_command(request));
-  AdminResponse response = server.pages_.answer(AdminRequest::parse(method, target));
+  AdminResponse response = server.handler_(AdminRequest::parse(method, target));
   if (!server.access_log_.empty()) {
     server.log(request, method, target, response.status, method == "HEAD" ? 0 : response.body.size());
   }
