@@ -26,7 +26,7 @@ TEST(Syntax, ErrorsHaveTheirPlace) {
                           "(did you mean 'cluster'?)"));
   EXPECT_THAT(shown("node: {id: x, banana: y}\n"),
               ElementsAre("b.yaml:1:15: node.banana: there is no field 'banana' in envoy.config.core.v3.Node: it has "
-                          "id, cluster, metadata, locality"));
+                          "id, cluster, metadata, locality, user_agent_name, user_agent_version"));
   EXPECT_THAT(shown("node: [x]\n"),
               ElementsAre("b.yaml:1:7: node: expected a mapping (envoy.config.core.v3.Node), got a list"));
   EXPECT_THAT(shown("[]"), ElementsAre("b.yaml:1:1: expected a mapping (envoy.config.bootstrap.v3.Bootstrap), got a "
