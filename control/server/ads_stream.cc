@@ -17,6 +17,8 @@ namespace {
 
 // A slow client's queue: above it nothing is assembled for it.
 constexpr std::size_t kMostQueued = 256 * 1024;
+// A client that does not ask for a new cluster's endpoints gets the rest all the same.
+constexpr Nanoseconds kMostWarming = Seconds(5);
 
 std::span<const std::string> span_of(const google::protobuf::RepeatedPtrField<std::string>& names,
                                      std::vector<std::string>& room) {
@@ -34,6 +36,7 @@ AdsStream::AdsStream(AdsServer& server, std::uint64_t id, Kind kind, std::string
       peer_(std::move(peer)),
       since_(server.loop().wall_now()),
       stream_(std::move(stream)) {
+  warming_timer_.bind<&AdsStream::on_warming_over>(this);
   talks_.reserve(kTypes);
   for (const Type type : kAllTypes) {
     talks_.emplace_back(type);
@@ -222,12 +225,15 @@ bool AdsStream::may_send() const { return stream_ != nullptr && stream_->queued_
 
 // What is due follows from what is wanted, known and there: so it may stop anywhere and begin anew later.
 void AdsStream::pump() {
-  if (resources_ == nullptr) {
+  if (resources_ == nullptr || stream_ == nullptr) {
     return;
   }
   for (const Type type : kAllTypes) {
     if (!may_send()) {
       return;  // on_writable goes on
+    }
+    if (type == Type::listener && warming()) {
+      return;  // the request for endpoints goes on
     }
     send_changed(type);
   }
@@ -252,7 +258,7 @@ void AdsStream::send_changed(Type type) {
     return;
   }
   if (type == Type::cluster) {
-    endpoints_again(diff);
+    note_clusters(diff);
   }
   if (kind_.delta) {
     send_delta(to, diff, false);
@@ -288,16 +294,40 @@ void AdsStream::send_removed(Type type) {
   }
 }
 
-// A cluster that changed is made anew by Envoy, which then waits for endpoints that it has already.
-void AdsStream::endpoints_again(const Subscription::Diff& clusters) {
+// Envoy uses a new cluster when it has the endpoints that it then asks for; a cluster that changed it makes anew, and
+// waits for endpoints that it has already.
+void AdsStream::note_clusters(const Subscription::Diff& clusters) {
   Talk& endpoints = talk(Type::endpoint);
   for (const Subscription::Item& item : clusters.changed) {
+    const std::string& name = item.resource->endpoints_name;
+    if (name.empty()) {
+      continue;
+    }
     if (item.update) {
-      const std::string& name = item.resource->endpoints_name;
-      endpoints.wanted.again(name.empty() ? item.name : std::string_view(name));
+      endpoints.wanted.again(name);
       endpoints.looked_at = nullptr;
+    } else if (!kind_.only) {
+      warming_.insert(name);
+      server_.loop().arm(warming_timer_, kMostWarming);
     }
   }
+}
+
+bool AdsStream::warming() {
+  const Subscription& wanted = talk(Type::endpoint).wanted;
+  const ResourceSet& set = *resources_->of(Type::endpoint);
+  std::erase_if(warming_, [&](const std::string& name) {
+    return wanted.wants(name) && (wanted.known().contains(name) || set.find(name) == nullptr);
+  });
+  if (warming_.empty()) {
+    warming_timer_.cancel();
+  }
+  return !warming_.empty();
+}
+
+void AdsStream::on_warming_over() {
+  warming_.clear();
+  pump();
 }
 
 std::string AdsStream::next_nonce() { return fmt::format("{:x}.{}", id_, ++nonces_); }

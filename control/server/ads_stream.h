@@ -1,6 +1,7 @@
 // AdsStream: one discovery stream: what a proxy asks for by it, and what it is sent, in an order in which nothing that
 // is referred to is missing: clusters, endpoints, secrets, listeners, routes; what goes away goes after that, the other
-// way round. State of the world and delta, aggregated or of one type. It never waits for an ACK, only for the socket.
+// way round. What uses a new cluster waits until the client has asked for that cluster's endpoints and got them, for a
+// while; nothing waits for an ACK. State of the world and delta, aggregated or of one type.
 // Owned by AdsServer; main thread. Source: Envoy's xds_protocol.
 #pragma once
 
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -82,7 +84,9 @@ class AdsStream final : public Retirable, public grpc::StreamEvents {
   void send_full(Type type, bool with_stale);
   void send_part(Talk& talk, const Subscription::Diff& diff);
   void send_delta(Talk& talk, const Subscription::Diff& diff, bool removals);
-  void endpoints_again(const Subscription::Diff& clusters);
+  void note_clusters(const Subscription::Diff& clusters);
+  bool warming();
+  void on_warming_over();
   void after_response(Talk& talk, std::string nonce, std::string version);
   std::string next_nonce();
 
@@ -96,6 +100,8 @@ class AdsStream final : public Retirable, public grpc::StreamEvents {
   NodeResourcesPtr resources_;
   std::vector<Talk> talks_;  // one a type
   std::uint64_t nonces_ = 0;
+  std::set<std::string> warming_;  // endpoints of new clusters that the client did not get yet
+  Timer warming_timer_;
 };
 
 }  // namespace remora::control

@@ -37,7 +37,7 @@ std::string version_text(std::uint64_t hash);
 struct Resource {
   std::uint64_t hash = 0;  // of type and bytes
   std::string any;         // google.protobuf.Any, serialised
-  // A cluster's: the name by which its endpoints are asked for; empty: the cluster's own.
+  // A cluster's: the name by which its endpoints are asked for, by EDS; empty: they are not.
   std::string endpoints_name;
 };
 using ResourcePtr = std::shared_ptr<const Resource>;

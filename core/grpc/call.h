@@ -142,6 +142,7 @@ class ServerHalf final : public CallHalf {
   http::Http2Pull::Then at_queue_end() override;
   void on_bad_message(const Status& status) override;
   void on_deadline() override;
+  void end_by_us(const Status& status);
   void refuse_http(std::string_view http_status, std::string_view words);
   void respond();
   void send_trailers(const Status& status, bool alone);

@@ -200,15 +200,17 @@ void ServerHalf::on_end_sent() {
   }
 }
 
-void ServerHalf::on_bad_message(const Status& status) {
-  close(status);
+// The status first: the user may drop its stream when it hears of the end.
+void ServerHalf::end_by_us(const Status& status) {
+  StreamEvents* events = std::exchange(events_, nullptr);
   finish(status);
+  if (events != nullptr) {
+    events->on_closed(status);
+  }
 }
 
-void ServerHalf::on_deadline() {
-  const Status status{Code::deadline_exceeded, "the client's deadline has passed"};
-  close(status);
-  finish(status);
-}
+void ServerHalf::on_bad_message(const Status& status) { end_by_us(status); }
+
+void ServerHalf::on_deadline() { end_by_us({Code::deadline_exceeded, "the client's deadline has passed"}); }
 
 }  // namespace remora::grpc

@@ -95,6 +95,10 @@ class AdsTool(Tool):
         finally:
             connection.close()
 
+    def rss_kb(self) -> int:
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
     def set(self, kind: str, name: str, message, endpoints: str = "") -> None:
         value = base64.b64encode(message.SerializeToString(deterministic=True)).decode()
         self.say(f"set {kind} {name} {value} {endpoints}".rstrip())

@@ -16,7 +16,7 @@ from envoy.service.endpoint.v3 import eds_pb2_grpc
 from google.protobuf import json_format
 
 from tests.support import binaries, client, ports, proxy
-from tests.support.grpc_tool import AdsTool
+from tests.support.grpc_tool import AdsTool, Tool
 from tests.support.xds_client import Delta, StateOfTheWorld
 from tests.system.conftest import until
 
@@ -147,7 +147,7 @@ def test_an_empty_wildcard_is_answered(server):
 
 
 def everything(server, suffix, port):
-    server.set("clusters", f"c{suffix}", cluster(f"c{suffix}"))
+    server.set("clusters", f"c{suffix}", cluster(f"c{suffix}"), f"c{suffix}")
     server.set("endpoints", f"c{suffix}", endpoints(f"c{suffix}", 80))
     server.set("listeners", f"l{suffix}", listener(f"l{suffix}", port, f"r{suffix}"))
     server.set("routes", f"r{suffix}", route(f"r{suffix}", f"c{suffix}"))
@@ -223,7 +223,7 @@ def test_a_large_set_comes_in_pieces_that_default_clients_take(server):
 
 def test_state_of_the_world_sends_all_clusters_and_only_changed_endpoints(server):
     for name in ("a", "b"):
-        server.set("clusters", name, cluster(name))
+        server.set("clusters", name, cluster(name), name)
         server.set("endpoints", name, endpoints(name, 80))
     server.commit()
     with StateOfTheWorld(server.address) as stream:
@@ -242,7 +242,7 @@ def test_state_of_the_world_sends_all_clusters_and_only_changed_endpoints(server
         assert stream.names(eds) == ["b"]
         stream.ack(eds, ["a", "b"])
         # A changed cluster comes with all others, and its endpoints come again: Envoy warms it anew.
-        server.set("clusters", "a", cluster("a", timeout=9))
+        server.set("clusters", "a", cluster("a", timeout=9), "a")
         server.commit()
         cds = stream.next("clusters")
         assert stream.names(cds) == ["a", "b"] and cds.version_info != first.version_info
@@ -256,13 +256,19 @@ def test_state_of_the_world_keeps_a_removed_cluster_until_the_routes_have_moved(
     with StateOfTheWorld(server.address) as stream:
         stream.ask("clusters")
         stream.ack(stream.next("clusters"))
+        stream.ask("endpoints", ["c1"])
+        stream.ack(stream.next("endpoints"), ["c1"])
         stream.ask("routes", ["r1"])
         stream.ack(stream.next("routes"), ["r1"])
         server.delete("clusters", "c1")
-        server.set("clusters", "c2", cluster("c2"))
+        server.set("clusters", "c2", cluster("c2"), "c2")
+        server.set("endpoints", "c2", endpoints("c2", 81))
         server.set("routes", "r1", route("r1", "c2"))
         server.commit()
         assert stream.names(stream.next("clusters")) == ["c1", "c2"]
+        assert stream.silent()  # the route waits until the new cluster can be used
+        stream.ask("endpoints", ["c1", "c2"])
+        assert stream.names(stream.next("endpoints")) == ["c2"]
         assert stream.names(stream.next("routes")) == ["r1"]
         assert stream.names(stream.next("clusters")) == ["c2"]
 
@@ -357,6 +363,29 @@ def test_pages_say_who_is_connected_and_what_was_refused(server):
     until(lambda: server.admin("/nodes")[1] == "nobody is connected\n", 5, "the nodes to go")
 
 
+# ---- many of them
+
+@pytest.mark.release_only
+def test_a_thousand_proxies_cost_little_and_hear_soon(server):
+    for i in range(5):
+        server.set("clusters", f"c{i}", cluster(f"c{i}"), f"c{i}")
+        server.set("endpoints", f"c{i}", endpoints(f"c{i}", 80, 81))
+        server.set("listeners", f"l{i}", listener(f"l{i}", 1000 + i, f"r{i}"))
+        server.set("routes", f"r{i}", route(f"r{i}", f"c{i}"))
+    server.commit()
+    with Tool("load", "127.0.0.1", str(server.port), "1000") as proxies:
+        for _ in range(4):  # four types
+            proxies.wait_for("all", 60)
+        for port in (90, 91, 92):
+            server.set("endpoints", "c3", endpoints("c3", port))
+            before = time.monotonic()
+            server.commit()
+            proxies.wait_for("all", 10)
+            assert time.monotonic() - before < 1
+        assert server.rss_kb() < 100 * 1024
+        assert "remora_control_nodes 1000" in server.admin("/metrics")[1]
+
+
 # ---- a real Envoy
 
 @pytest.fixture(params=["DELTA_GRPC", "GRPC"])
@@ -386,7 +415,7 @@ def envoy(request, server):
 
 def test_envoy_follows_us_under_load(server, envoy, up):
     port = ports.free_port()
-    server.set("clusters", "one", cluster("one"))
+    server.set("clusters", "one", cluster("one"), "one")
     server.set("endpoints", "one", endpoints("one", up.port))
     server.set("listeners", "in", listener("in", port, "r"))
     server.set("routes", "r", route("r", "one"))
@@ -403,7 +432,7 @@ def test_envoy_follows_us_under_load(server, envoy, up):
     # From cluster to cluster, endpoints new each time: no request may see a gap.
     names = ["one", "two", "three", "four"]
     for before, after in zip(names, names[1:], strict=False):
-        server.set("clusters", after, cluster(after))
+        server.set("clusters", after, cluster(after), after)
         server.set("endpoints", after, endpoints(after, up.port))
         server.set("routes", "r", route("r", after))
         server.delete("clusters", before)
@@ -413,9 +442,9 @@ def test_envoy_follows_us_under_load(server, envoy, up):
         while time.monotonic() < end:
             assert status() == 200
         until(lambda: after in envoy.admin("/clusters").text, 5, f"Envoy to know {after}")
-        until(lambda: f"{before}::" not in envoy.admin("/clusters").text, 5, f"Envoy to forget {before}")
+        until(lambda: f"\n{before}::" not in "\n" + envoy.admin("/clusters").text, 5, f"Envoy to forget {before}")
     # A cluster that changes is warmed anew: it must get its endpoints once more.
-    server.set("clusters", "four", cluster("four", timeout=7))
+    server.set("clusters", "four", cluster("four", timeout=7), "four")
     server.commit()
     until(lambda: "7s" in envoy.admin("/config_dump?resource=dynamic_active_clusters").text, 5, "the changed cluster")
     assert status() == 200

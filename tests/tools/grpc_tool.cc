@@ -7,6 +7,9 @@
 //                    drain                                    GOAWAY; streams have two seconds
 //                  Every node gets all of it. End of stdin ends it.
 //   call ADDRESS PORT PATH    one call: sends each line of stdin as a message, prints what comes and how it ends.
+//   load ADDRESS PORT COUNT   as many proxies, each with a connection and a delta stream for everything; says when all
+//   of
+//                             them were sent something, and how many milliseconds lay between the first and the last.
 #include <event2/event.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -27,6 +30,7 @@
 #include "core/grpc/channel.h"
 #include "core/grpc/wire.h"
 #include "core/net/socket_transport.h"
+#include "envoy/service/discovery/v3/discovery.pb.h"
 
 namespace remora {
 namespace {
@@ -207,6 +211,67 @@ int call(const std::string& ip, int port, const std::string& path) {
   return 0;
 }
 
+// One of the proxies of `load`.
+class Proxy final : public grpc::StreamEvents {
+ public:
+  Proxy(Base& base, const Address& to, int number, std::function<void()> on_news)
+      : channel_(base.context, base.network, to), on_news_(std::move(on_news)) {
+    stream_ =
+        channel_.open("/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources", {}, *this);
+    for (const control::Type type : control::kAllTypes) {
+      envoy::service::discovery::v3::DeltaDiscoveryRequest request;
+      if (type == control::Type::cluster) {
+        request.mutable_node()->set_id(fmt::format("load-{}", number));
+        request.mutable_node()->set_cluster("web");
+      }
+      request.set_type_url(std::string(control::type_url(type)));
+      request.add_resource_names_subscribe("*");
+      stream_->send(request.SerializeAsString());
+    }
+  }
+
+ private:
+  void on_message(std::string_view message) override {
+    envoy::service::discovery::v3::DeltaDiscoveryResponse response;
+    response.ParseFromArray(message.data(), static_cast<int>(message.size()));
+    envoy::service::discovery::v3::DeltaDiscoveryRequest ack;
+    ack.set_type_url(response.type_url());
+    ack.set_response_nonce(response.nonce());
+    stream_->send(ack.SerializeAsString());
+    if (response.resources_size() + response.removed_resources_size() > 0) {
+      on_news_();
+    }
+  }
+  void on_closed(const grpc::Status& status) override { say("lost " + status.message); }
+
+  grpc::Channel channel_;
+  std::function<void()> on_news_;
+  std::unique_ptr<grpc::Stream> stream_;
+};
+
+int load(const std::string& ip, int port, std::size_t count) {
+  Base base;
+  const Address to = Address::parse(ip, static_cast<std::uint16_t>(port)).value();
+  std::size_t heard = 0;
+  MonotonicTime first;
+  const auto on_news = [&] {
+    if (heard == 0) {
+      first = base.loop.precise_now();
+    }
+    if (++heard == count) {
+      heard = 0;
+      say(fmt::format("all {}", (base.loop.precise_now() - first) / Milliseconds(1)));
+    }
+  };
+  std::list<Proxy> proxies;
+  for (std::size_t i = 0; i < count; ++i) {
+    proxies.emplace_back(base, to, static_cast<int>(i), on_news);
+  }
+  const Lines lines(base.loop, [](const std::string&) {}, [&] { base.loop.stop(); });
+  base.loop.run();
+  return 0;
+}
+
 }  // namespace
 }  // namespace remora
 
@@ -219,6 +284,9 @@ int main(int argc, char** argv) {
   if (words.size() == 4 && words[0] == "call") {
     return remora::call(words[1], std::atoi(words[2].c_str()), words[3]);
   }
-  std::fputs("usage: remora-grpc-tool serve | call ADDRESS PORT PATH\n", stderr);
+  if (words.size() == 4 && words[0] == "load") {
+    return remora::load(words[1], std::atoi(words[2].c_str()), std::stoul(words[3]));
+  }
+  std::fputs("usage: remora-grpc-tool serve | call ADDRESS PORT PATH | load ADDRESS PORT COUNT\n", stderr);
   return 2;
 }

@@ -157,7 +157,10 @@ TEST(GrpcStreams, UnknownMethodsAndRefusals) {
 
 TEST(GrpcStreams, MessagesOverTheLimitEndTheStreamAlone) {
   World world;
-  auto server = world.make_server({.max_message_bytes = 1'000}, echo);
+  auto server = world.make_server({.max_message_bytes = 1'000}, [](User& user) {
+    echo(user);
+    user.at_close = [&user] { user.stream.reset(); };
+  });
   Channel channel(world.context, world.network, world.address, {.max_message_bytes = 500});
   User client;
   client.stream = channel.open(kTalk, {}, client);
