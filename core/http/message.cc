@@ -62,6 +62,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(HeaderId::count_
     "x-envoy-retry-on",
     "x-envoy-retriable-status-codes",
     "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-upstream-rq-timeout-alt-response",
     "x-envoy-upstream-rq-timeout-ms",
     "x-envoy-upstream-service-time",
     "x-forwarded-client-cert",

@@ -68,6 +68,7 @@ enum class HeaderId : std::uint8_t {
   x_envoy_retry_on,
   x_envoy_retriable_status_codes,
   x_envoy_upstream_rq_per_try_timeout_ms,
+  x_envoy_upstream_rq_timeout_alt_response,
   x_envoy_upstream_rq_timeout_ms,
   x_envoy_upstream_service_time,
   x_forwarded_client_cert,

@@ -86,6 +86,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   void enter(State state) { state_ = state; }
   bool admit_head();                                                // hygiene that answers by itself; false: answered
   bool normalize_head(const model::HttpConnectionManager& config);  // false: answered
+  bool admit_tunnel(const model::Route* route);                     // false: answered
   bool route_request();                                             // false: answered
   void prepare_upstream_head(const model::RouteAction& action);
   void answer_directly(const model::DirectResponse& response);

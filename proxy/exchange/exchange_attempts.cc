@@ -242,7 +242,12 @@ void Exchange::fail_request(const Failure& failure, RetryVerdict verdict) {
     default:
       break;
   }
-  local_reply(reply_for(failure, info_, retried, note, arena_));
+  LocalReply reply = reply_for(failure, info_, retried, note, arena_);
+  if (reply.status == 504 && retry_->timeout_alt_response()) {
+    reply.status = 204;
+    reply.body = {};
+  }
+  local_reply(reply);
 }
 
 }  // namespace remora::proxy

@@ -1,4 +1,5 @@
 // The request's half of Exchange: from its head to the cluster that it goes to, and its body.
+#include <algorithm>
 #include <charconv>
 
 #include "proxy/exchange/exchange.h"
@@ -50,35 +51,9 @@ bool Exchange::admit_head() {
   }
   strip_host_port(*request_, config, info_.connection->local.port());
   info_.original_authority = request_->authority;
-  if (request_->upgrade) {
-    const std::string_view wanted =
-        request_->method_id == http::Method::connect ? "connect" : request_->upgrade_protocol;
-    bool known = false;
-    for (const std::string& type : config.upgrades) {
-      known = known || type == wanted;
-    }
-    if (!known && request_->method_id != http::Method::connect) {
-      local_reply({.status = 403,
-                   .details = "upgrade_failed",
-                   .reason = "upgrade_not_configured",
-                   .cause = "The client asks for an upgrade that this listener does not allow.",
-                   .way_out = "Add it to the listener's upgrade_configs.",
-                   .close = true});
-      return false;
-    }
-    if (!known) {
-      local_reply({.status = 404,
-                   .flags = flag::kNoRouteFound,
-                   .details = "route_not_found",
-                   .reason = "connect_not_configured",
-                   .cause = "CONNECT is not allowed here.",
-                   .way_out = "Add CONNECT to the listener's upgrade_configs, and a route with connect_matcher.",
-                   .close = true});
-      return false;
-    }
-    tunnel_ = true;
-  }
-  if (request_->expects_continue) {
+  if (request_->expects_continue && config.proxy_100_continue) {
+    request_->headers.add(HeaderId::expect, "100-continue");  // the upstream decides, and its word is passed on
+  } else if (request_->expects_continue) {
     // As Envoy does, and before routing: the client waits with its body for this.
     auto* go_on = arena_.make<http::ResponseHead>(arena_);
     go_on->status = 100;
@@ -126,6 +101,32 @@ bool Exchange::normalize_head(const model::HttpConnectionManager& config) {
   return true;
 }
 
+// May this become a tunnel? What the route says of the type goes before what the listener says, as in Envoy.
+bool Exchange::admit_tunnel(const model::Route* route) {
+  const bool connect = request_->method_id == http::Method::connect;
+  const std::string_view wanted = connect ? "connect" : request_->upgrade_protocol;
+  bool allowed =
+      std::ranges::find(listener_.config->http().upgrades, wanted) != listener_.config->http().upgrades.end();
+  if (const auto* action = route == nullptr ? nullptr : std::get_if<model::RouteAction>(&route->action)) {
+    for (const auto& [type, enabled] : action->upgrades) {
+      allowed = type == wanted ? enabled : allowed;
+    }
+  }
+  tunnel_ = allowed;
+  if (allowed || route == nullptr) {  // without a route, that is what the answer says
+    return true;
+  }
+  local_reply({.status = 403,
+               .details = "upgrade_failed",
+               .reason = connect ? "connect_not_configured" : "upgrade_not_configured",
+               .cause = connect ? "CONNECT is not allowed here."
+                                : "The client asks for an upgrade that this listener and route do not allow.",
+               .evidence = wanted,
+               .way_out = "Add it to the upgrade_configs of the listener or of the route.",
+               .close = true});
+  return false;
+}
+
 bool Exchange::route_request() {
   const model::HttpConnectionManager& config = listener_.config->http();
   const Origin origin = apply_forwarding(*request_, config, worker_.own_ip, info_);
@@ -136,6 +137,9 @@ bool Exchange::route_request() {
   const routing::Match match = routes_->match(*request_, dice);
   info_.virtual_host = match.virtual_host;
   info_.route = match.route;
+  if (request_->upgrade && !admit_tunnel(match.route)) {
+    return false;
+  }
   if (match.route == nullptr) {
     local_reply({.status = 404,
                  .flags = flag::kNoRouteFound,

@@ -8,9 +8,14 @@ namespace remora::proxy {
 
 using http::HeaderId;
 
-void Exchange::on_attempt_informational(http::ResponseHead&) {
+void Exchange::on_attempt_informational(http::ResponseHead& head) {
   touch();
-  note_activity();  // 100 was said already by us; Envoy drops 103 too, by default
+  note_activity();
+  // Without proxy_100_continue it was we who said 100, and nothing informational is passed on, as in Envoy.
+  const bool known = head.status == 100 || head.status == 102 || head.status == 103;
+  if (known && listener_.config->http().proxy_100_continue && stream_ != nullptr && !response_begun_) {
+    stream_->send_informational(head);
+  }
 }
 
 void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
@@ -153,13 +158,16 @@ void Exchange::local_reply(LocalReply reply) {
   }
   std::string_view body = reply.body;
   std::string_view type = "text/plain";
-  if (request_ != nullptr && accepts_json(*request_)) {
+  const bool may_have_body = reply.status != 204;
+  if (may_have_body && request_ != nullptr && accepts_json(*request_)) {
     body = render_json(reply, info_, arena_);
     type = "application/json";
   }
   auto* head = arena_.make<http::ResponseHead>(arena_);
   head->status = reply.status;
-  head->headers.add(HeaderId::content_length, arena_.decimal(body.size()));
+  if (may_have_body) {
+    head->headers.add(HeaderId::content_length, arena_.decimal(body.size()));
+  }
   if (!body.empty()) {
     head->headers.add(HeaderId::content_type, type);
   }

@@ -15,6 +15,7 @@ constexpr std::array kInsiderHeaders = {
     HeaderId::x_envoy_retry_on,
     HeaderId::x_envoy_max_retries,
     HeaderId::x_envoy_retriable_status_codes,
+    HeaderId::x_envoy_upstream_rq_timeout_alt_response,
     HeaderId::x_envoy_upstream_rq_timeout_ms,
     HeaderId::x_envoy_upstream_rq_per_try_timeout_ms,
     HeaderId::x_envoy_expected_rq_timeout_ms,

@@ -101,6 +101,7 @@ RetryState::RetryState(const model::RetryPolicy* policy, http::RequestHead& head
       case HeaderId::x_envoy_retry_on:
       case HeaderId::x_envoy_max_retries:
       case HeaderId::x_envoy_retriable_status_codes:
+      case HeaderId::x_envoy_upstream_rq_timeout_alt_response:
       case HeaderId::x_envoy_upstream_rq_timeout_ms:
       case HeaderId::x_envoy_upstream_rq_per_try_timeout_ms:
         return true;
@@ -130,6 +131,9 @@ void RetryState::read_headers(const http::HeaderList& headers) {
         if (const auto value = number(header.value)) {
           request_timeout_ = Milliseconds(*value);
         }
+        break;
+      case HeaderId::x_envoy_upstream_rq_timeout_alt_response:
+        timeout_alt_response_ = true;
         break;
       case HeaderId::x_envoy_upstream_rq_per_try_timeout_ms:
         if (const auto value = number(header.value)) {

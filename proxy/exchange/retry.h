@@ -54,6 +54,8 @@ class RetryState {
     return request_timeout.count() > 0 && per_try_timeout_ >= request_timeout ? Milliseconds(0) : per_try_timeout_;
   }
   std::optional<Milliseconds> request_timeout() const { return request_timeout_; }  // x-envoy-upstream-rq-timeout-ms
+  // x-envoy-upstream-rq-timeout-alt-response: a timeout is answered by 204.
+  bool timeout_alt_response() const { return timeout_alt_response_; }
   std::uint32_t retries_left() const { return left_; }
 
   void note_attempt(upstream::LbEndpoint& endpoint);
@@ -77,6 +79,7 @@ class RetryState {
   bool idempotent_ = false;
   Milliseconds per_try_timeout_{0};
   std::optional<Milliseconds> request_timeout_;
+  bool timeout_alt_response_ = false;
   std::array<int, 8> extra_codes_{};  // x-envoy-retriable-status-codes
   std::uint8_t extra_code_count_ = 0;
   std::array<upstream::LbEndpoint*, 4> tried_{};

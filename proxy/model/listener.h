@@ -66,6 +66,8 @@ struct HttpConnectionManager {
   bool suppress_envoy_headers = false;  // of the router filter
   bool respect_expected_rq_timeout = false;
 
+  bool proxy_100_continue = false;  // Expect goes to the upstream; its 100, 102 and 103 go to the client
+
   bool accept_http_10 = false;
   std::string default_host_for_http_10;
   bool normalize_path = false;
@@ -74,7 +76,8 @@ struct HttpConnectionManager {
   bool strip_matching_host_port = false;
   enum class Underscores : std::uint8_t { allow, reject_request, drop_header };
   Underscores underscores = Underscores::allow;
-  std::vector<std::string> upgrades;  // upgrade_configs: lower case types that are tunnelled ("websocket", "connect")
+  std::vector<std::string>
+      upgrades;  // upgrade_configs, enabled: lower case ("websocket", "connect"); a route may differ
 
   std::uint32_t max_request_headers_kb = 60;
   std::uint32_t max_headers_count = 100;

@@ -198,6 +198,7 @@ void read_http(const Scope& scope, const Hcm& message, const std::set<std::strin
   if (http.strip_any_host_port && http.strip_matching_host_port) {
     scope.error("strip_any_host_port", "and strip_matching_host_port exclude each other");
   }
+  http.proxy_100_continue = message.proxy_100_continue();
   read_upgrades(scope.field("upgrade_configs"), message, http);
   if (message.has_tracing()) {
     read_tracing(scope.field("tracing"), message.tracing(), http);

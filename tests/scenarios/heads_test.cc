@@ -53,5 +53,69 @@ TEST(Heads, TheAttemptCountIsKnownToTheFirstAttemptsHeaders) {
   }
 }
 
+constexpr const char* kWebsocket = "connection: upgrade\r\nupgrade: websocket\r\n";
+
+TEST(Upgrades, ARouteDecidesBeforeItsListener) {
+  const std::string listener = "upgrade_configs: [{upgrade_type: websocket}]";
+  const std::string allow = "upgrade_configs: [{upgrade_type: WebSocket}]";
+  const std::string deny = "upgrade_configs: [{upgrade_type: websocket, enabled: false}]";
+  struct Case {
+    World world;
+    bool tunnel;
+  };
+  const Case cases[] = {{{}, false},
+                        {{.manager = listener}, true},
+                        {{.route = allow}, true},
+                        {{.route = deny, .manager = listener}, false},
+                        {{.route = allow, .manager = deny}, true},
+                        {{.route = "upgrade_configs: [{upgrade_type: other}]"}, false}};
+  for (const auto& [world, tunnel] : cases) {
+    SCOPED_TRACE(world.route + " / " + world.manager);
+    Story story(world);
+    story.upstream().next(say("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"));
+    story.client_sends("GET /", kWebsocket);
+    if (tunnel) {
+      EXPECT_EQ(story.client(0).received.substr(0, 12), "HTTP/1.1 101");
+    } else {
+      EXPECT_EQ(story.client_gets(403).header("x-remora-reason"), "upgrade_not_configured");
+      EXPECT_EQ(story.requests_upstream(), 0U);
+    }
+  }
+}
+
+TEST(Informational, IsPassedOnWhereTheListenerSaysSo) {
+  Story story({.manager = "proxy_100_continue: true"});
+  story.upstream().next(
+      say("HTTP/1.1 103 Early Hints\r\nlink: </s.css>\r\n\r\nHTTP/1.1 150 Odd\r\n\r\n"
+          "HTTP/1.1 103 Early Hints\r\nlink: </t.css>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+  story.client_sends("GET /");
+  EXPECT_EQ(story.client_gets(103).header("link"), "</s.css>");
+  EXPECT_EQ(story.client_gets(103).header("link"), "</t.css>");
+  EXPECT_EQ(story.client_gets(200).body, "ok");
+}
+
+TEST(Informational, IsDroppedOtherwise) {
+  Story story;
+  story.upstream().next(
+      say("HTTP/1.1 103 Early Hints\r\nlink: </s.css>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"));
+  story.client_sends("GET /");
+  EXPECT_EQ(story.client_gets(200).body, "ok");
+}
+
+TEST(Informational, ExpectIsTheUpstreamsToAnswerWhereTheListenerSaysSo) {
+  for (const bool pass : {false, true}) {
+    Story story({.manager = pass ? "proxy_100_continue: true" : ""});
+    story.client_sends_bytes("PUT / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n");
+    if (pass) {
+      story.client_gets_nothing();
+    } else {
+      story.client_gets(100);
+    }
+    story.client_sends_bytes("hi");
+    story.client_gets(200);
+    EXPECT_EQ(story.upstream().requests().at(0).message.header("expect"), pass ? "100-continue" : "");
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios

@@ -193,5 +193,22 @@ TEST(Timeouts, AClientThatLeavesEndsItsRequestUpstream) {
   EXPECT_EQ(story.upstream().open_connections(), 0U);
 }
 
+TEST(Timeouts, AnInsiderMayAskForAnEmpty204InsteadOf504) {
+  const std::string headers = "x-envoy-upstream-rq-timeout-alt-response: 1\r\naccept: application/json\r\n";
+  for (const bool insider : {true, false}) {
+    Story story({.route = "timeout: 1s",
+                 .manager = insider ? "use_remote_address: true, internal_address_config: {cidr_ranges: "
+                                      "[{address_prefix: 10.0.0.0, prefix_len: 8}]}"
+                                    : ""});
+    story.upstream().next(silence());
+    story.client_sends("GET /", headers);
+    story.advance(1s);
+    const auto response = story.client_gets(insider ? 204 : 504);
+    EXPECT_EQ(response.has("content-length"), !insider);
+    EXPECT_EQ(response.header("x-remora-reason"), "request_timeout");
+    EXPECT_EQ(story.upstream().requests().at(0).message.header("x-envoy-upstream-rq-timeout-alt-response"), "");
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios

@@ -6,7 +6,7 @@ from tests.differential.engine import HALF_CLOSE, AwaitUpstream, Case, Read
 from tests.differential.areas.common import H, any_host, b, direct, get, manager
 
 UPSTREAMS = ["a"]
-LISTENERS = ["main", "ten", "few", "trailers"]
+LISTENERS = ["main", "ten", "few", "trailers", "continues"]
 
 
 def build(p):
@@ -18,12 +18,21 @@ def build(p):
             "explicit_http_config": {"http_protocol_options": trailers},
         }
     }
+    types = lambda **enabled: [{"upgrade_type": name, "enabled": on} for name, on in enabled.items()]  # noqa: E731
+    ways = any_host(
+        b.route("/off", {"cluster": "a", "upgrade_configs": types(websocket=False)}),
+        b.route("/other", {"cluster": "a", "upgrade_configs": types(other=True, OFF=True)}),
+        b.route({"connect_matcher": {}}, "a"),
+        direct({"path": "/direct"}, "direct\n"),
+        b.route("/a", "a"),
+    )
     managers = {
         "main": manager(routes(), upgrade_configs=[{"upgrade_type": "websocket"}]),
         "ten": manager(
             routes(), http_protocol_options={"accept_http_10": True, "default_host_for_http_10": "ten.test"}
         ),
         "few": manager(routes(), common_http_protocol_options={"max_requests_per_connection": 2}),
+        "continues": manager(ways, upgrade_configs=types(websocket=True, off=False), proxy_100_continue=True),
         "trailers": manager(any_host(b.route("/a", "trailers")), http_protocol_options=trailers),
     }
     return b.bootstrap(
@@ -246,6 +255,67 @@ CASES = [
     Case("framing.upgrade.declined_200", WS, [u.answer(200, "no")]),
     Case("framing.upgrade.other", WS.replace("websocket", "other")),
     Case("framing.upgrade.not_configured", WS, to="ten"),
+    Case("framing.upgrade.route_denies", WS.replace("/a", "/off"), to="continues"),
+    Case("framing.upgrade.route_says_nothing", [WS, Read(), "ping"], [u.upgrade_echo()], "continues", 0, probe=False),
+    Case(
+        "framing.upgrade.route_allows",
+        [WS.replace("/a", "/other").replace("websocket", "other"), Read(), "ping"],
+        [u.upgrade_echo("other")],
+        "continues",
+        answers=0,
+        probe=False,
+    ),
+    Case(
+        "framing.upgrade.route_allows_what_listener_denies",
+        [WS.replace("/a", "/other").replace("websocket", "off"), Read(), "ping"],
+        [u.upgrade_echo("off")],
+        "continues",
+        answers=0,
+        probe=False,
+    ),
+    Case("framing.upgrade.listener_denies", WS.replace("websocket", "off"), to="continues"),
+    Case("framing.upgrade.nobody_says", WS.replace("websocket", "foo"), to="continues"),
+    Case("framing.upgrade.no_route", WS.replace("/a", "/nowhere"), to="continues"),
+    Case("framing.upgrade.no_route_nobody_says", WS.replace("/a", "/nowhere").replace("websocket", "x"), to="continues"),
+    Case("framing.upgrade.direct", WS.replace("/a", "/direct"), to="continues"),
+    Case("framing.upgrade.connect_not_allowed", f"CONNECT a:1 HTTP/1.1\r\n{H}\r\n", to="continues"),
+    Case("framing.upgrade.connect_no_route", f"CONNECT a:1 HTTP/1.1\r\n{H}\r\n", to="ten"),
+    # informational answers
+    Case(
+        "framing.1xx.hints",
+        get("/a"),
+        [u.raw("HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
+        "continues",
+    ),
+    Case(
+        "framing.1xx.hints_dropped",
+        get("/a"),
+        [u.raw("HTTP/1.1 103 Early Hints\r\nLink: </s.css>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
+    ),
+    Case(
+        "framing.1xx.processing",
+        get("/a"),
+        [u.raw("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
+        "continues",
+    ),
+    Case(
+        "framing.1xx.unknown",
+        get("/a"),
+        [u.raw("HTTP/1.1 150 What\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
+        "continues",
+    ),
+    Case(
+        "framing.1xx.expect_forwarded",
+        f"POST /a HTTP/1.1\r\n{H}Expect: 100-continue\r\nContent-Length: 2\r\n\r\nhi",
+        [u.raw("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")],
+        "continues",
+    ),
+    Case(
+        "framing.1xx.expect_refused",
+        [f"POST /a HTTP/1.1\r\n{H}Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", 0.1, "hi"],
+        [u.answer(200, "fine")],
+        "continues",
+    ),
     Case(
         "framing.upgrade.case",
         [WS.replace("websocket", "WebSocket"), Read()],
