@@ -9,22 +9,8 @@ void append_access_log_line(std::string& out, const model::AccessLog& log, const
     append_format(out, log.text, info, log.omit_empty_values ? Missing::nothing : Missing::dash);
     return;
   }
-  out.push_back('{');
-  bool first = true;
-  for (const auto& [key, format] : log.fields) {
-    const std::size_t before = out.size();
-    if (!first) {
-      out.push_back(',');
-    }
-    append_json_string(out, key);
-    out.push_back(':');
-    if (append_json_format(out, format, info, log.omit_empty_values)) {
-      first = false;
-    } else {
-      out.resize(before);  // the key goes with its value
-    }
-  }
-  out.append("}\n");
+  append_json_object(out, log.fields, info, log.omit_empty_values);
+  out.push_back('\n');
 }
 
 bool wants_access_log(const model::AccessLog& log, const RequestInfo& info, Random& random) {

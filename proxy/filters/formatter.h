@@ -10,6 +10,7 @@
 #include "core/base/arena.h"
 #include "proxy/info/request_info.h"
 #include "proxy/model/format.h"
+#include "proxy/model/json_format.h"
 
 namespace remora::proxy {
 
@@ -37,6 +38,9 @@ std::string_view format_header(const model::Format& format, const RequestInfo& i
 // Appends `format` as a JSON value: one operator alone gives a number, a string or null, anything else a string.
 // Returns false, and appends nothing, when the value is null and `omit_null`.
 bool append_json_format(std::string& out, const model::Format& format, const RequestInfo& info, bool omit_null);
+// Appends a whole object, with all that is in it.
+void append_json_object(std::string& out, const model::JsonFormat::Object& fields, const RequestInfo& info,
+                        bool omit_null);
 void append_json_string(std::string& out, std::string_view text);  // with its quotes
 void append_json_escaped(std::string& out, std::string_view text);
 

@@ -1,4 +1,5 @@
 #include <cstdint>
+#include <utility>
 
 #include "proxy/filters/formatter.h"
 
@@ -89,6 +90,67 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
   append_json_escaped(out, text);
   out.push_back('"');
+}
+
+namespace {
+
+// False: `omit_null` holds and the value is null, or an object in which nothing is left. The caller takes back what was
+// appended.
+bool append_json_value(std::string& out, const model::JsonFormat& format, const RequestInfo& info, bool omit_null);
+
+// `append(each)` of all, separated by commas; those that append nothing leave no trace. How many did?
+template <typename List, typename Append>
+std::size_t append_separated(std::string& out, const List& list, Append append) {
+  std::size_t count = 0;
+  for (const auto& each : list) {
+    const std::size_t before = out.size();
+    if (count > 0) {
+      out.push_back(',');
+    }
+    if (append(each)) {
+      ++count;
+    } else {
+      out.resize(before);
+    }
+  }
+  return count;
+}
+
+bool append_members(std::string& out, const model::JsonFormat::Object& fields, const RequestInfo& info,
+                    bool omit_null) {
+  out.push_back('{');
+  const std::size_t count = append_separated(out, fields, [&](const auto& field) {
+    append_json_string(out, field.first);
+    out.push_back(':');
+    return append_json_value(out, field.second, info, omit_null);
+  });
+  out.push_back('}');
+  return count > 0;
+}
+
+bool append_json_value(std::string& out, const model::JsonFormat& format, const RequestInfo& info, bool omit_null) {
+  if (const auto* text = std::get_if<model::Format>(&format.value)) {
+    return append_json_format(out, *text, info, omit_null);
+  }
+  if (const auto* fixed = std::get_if<model::JsonFormat::Fixed>(&format.value)) {
+    out.append(fixed->json);
+    return !omit_null || fixed->json != "null";
+  }
+  if (const auto* object = std::get_if<model::JsonFormat::Object>(&format.value)) {
+    return append_members(out, *object, info, omit_null) || !omit_null;
+  }
+  out.push_back('[');
+  append_separated(out, std::get<model::JsonFormat::List>(format.value),
+                   [&](const model::JsonFormat& item) { return append_json_value(out, item, info, omit_null); });
+  out.push_back(']');
+  return true;
+}
+
+}  // namespace
+
+void append_json_object(std::string& out, const model::JsonFormat::Object& fields, const RequestInfo& info,
+                        bool omit_null) {
+  append_members(out, fields, info, omit_null);
 }
 
 bool append_json_format(std::string& out, const model::Format& format, const RequestInfo& info, bool omit_null) {

@@ -14,6 +14,7 @@
 #include "core/base/address.h"
 #include "core/base/time.h"
 #include "proxy/model/format.h"
+#include "proxy/model/json_format.h"
 #include "proxy/model/route.h"
 
 namespace remora::model {
@@ -22,8 +23,8 @@ namespace remora::model {
 struct AccessLog {
   std::string path;  // "/dev/stdout", "/dev/stderr" or a file
   bool json = false;
-  Format text;  // when not json; ends in what the configuration says, a newline by default
-  std::vector<std::pair<std::string, Format>> fields;  // json: sorted by key, as Envoy prints them
+  Format text;                // when not json; ends in what the configuration says, a newline by default
+  JsonFormat::Object fields;  // json
   bool omit_empty_values = false;
   // access_log_filter: only what we support; unset means log all
   std::optional<int> min_status;                 // status_code_filter GE

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
@@ -21,17 +24,51 @@ constexpr const char* kDefaultFormat =
     "\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" "
     "\"%UPSTREAM_HOST%\"\n";
 
+// A number as Envoy prints it: the shortest text that reads back as the same.
+std::string number_text(double number) {
+  std::array<char, 32> text;
+  const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && std::isfinite(number) ? std::string(text.data(), end) : "null";
+}
+
+model::JsonFormat::Object read_object(const Scope& scope, const pb::Struct& fields);
+
+model::JsonFormat read_value(const Scope& at, const pb::Value& value) {
+  switch (value.kind_case()) {
+    case pb::Value::kStringValue:
+      return read_format(at, value.string_value());
+    case pb::Value::kNumberValue:
+      return model::JsonFormat::Fixed{number_text(value.number_value())};
+    case pb::Value::kBoolValue:
+      return model::JsonFormat::Fixed{value.bool_value() ? "true" : "false"};
+    case pb::Value::kStructValue:
+      return read_object(at, value.struct_value());
+    case pb::Value::kListValue: {
+      model::JsonFormat::List list;
+      for (int i = 0; i < value.list_value().values_size(); ++i) {
+        list.push_back(read_value(at.item(static_cast<std::size_t>(i)), value.list_value().values(i)));
+      }
+      return list;
+    }
+    case pb::Value::kNullValue:
+    case pb::Value::KIND_NOT_SET:
+      break;
+  }
+  return model::JsonFormat::Fixed{"null"};
+}
+
+model::JsonFormat::Object read_object(const Scope& scope, const pb::Struct& fields) {
+  model::JsonFormat::Object object;
+  for (const auto& [name, value] : fields.fields()) {
+    object.emplace_back(name, read_value(scope.field(name), value));
+  }
+  std::ranges::sort(object, {}, [](const auto& field) -> const std::string& { return field.first; });
+  return object;
+}
+
 void read_json(const Scope& scope, const pb::Struct& fields, model::AccessLog& log) {
   log.json = true;
-  for (const auto& [name, value] : fields.fields()) {
-    const Scope at = scope.field(name);
-    if (value.kind_case() != pb::Value::kStringValue) {
-      at.error("expected text: lists, mappings and numbers are Envoy's, but not supported by this version of Remora");
-      continue;
-    }
-    log.fields.emplace_back(name, read_format(at, value.string_value()));
-  }
-  std::ranges::sort(log.fields, {}, [](const auto& field) { return field.first; });
+  log.fields = read_object(scope, fields);
 }
 
 void read_log_format(const Scope& scope, const core_v3::SubstitutionFormatString& message, model::AccessLog& log) {

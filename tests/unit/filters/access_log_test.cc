@@ -124,6 +124,34 @@ TEST_F(AccessLog, PrintsJson) {
   EXPECT_EQ(line, "{\"code\":200}\n");
 }
 
+// What Envoy 1.40 printed for the same.
+TEST_F(AccessLog, PrintsNestedJson) {
+  using Json = model::JsonFormat;
+  const auto missing = [] { return format_of("%REQ(x-nope)%"); };
+  const Json::Fixed null{"null"};
+  log_.json = true;
+  log_.fields = {{"a", null},
+                 {"b", Json::Object{}},
+                 {"c", Json::List{}},
+                 {"d", Json::Object{{"e", missing()}}},
+                 {"f", Json::List{missing()}},
+                 {"g", Json::List{Json::Object{}, Json::List{}, null, Json::Object{{"h", missing()}}}},
+                 {"i", format_of("")},
+                 {"j", format_of("%REQ(x-nope)%%REQ(:METHOD)%")},
+                 {"l", Json::List{Json::Fixed{"-3"}, Json::Object{{"code", format_of("%RESPONSE_CODE%")}}}},
+                 {"n", Json::Fixed{"true"}}};
+  std::string line;
+  append_access_log_line(line, log_, exchange_.info);
+  EXPECT_EQ(line, R"({"a":null,"b":{},"c":[],"d":{"e":null},"f":[null],"g":[{},[],null,{"h":null}],"i":"","j":"-GET",)"
+                  R"("l":[-3,{"code":200}],"n":true})"
+                  "\n");
+  log_.omit_empty_values = true;
+  line.clear();
+  append_access_log_line(line, log_, exchange_.info);
+  EXPECT_EQ(line, R"({"c":[],"f":[],"g":[[]],"i":"","j":"GET","l":[-3,{"code":200}],"n":true})"
+                  "\n");
+}
+
 TEST_F(AccessLog, FiltersByStatusDurationAndChance) {
   EXPECT_TRUE(wants_access_log(log_, exchange_.info, random_));
   log_.min_status = 400;

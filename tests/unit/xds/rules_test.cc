@@ -108,7 +108,8 @@ TEST(Rules, AccessLog) {
   check("", "path: x, format: '%FOO%'", ".typed_config.format", "there is no operator '%FOO%'");
   check("", "path: x, log_format: {}", ".typed_config.log_format", "one of text_format_source, json_format");
   check("", "path: x, log_format: {text_format: '%'}", ".typed_config.log_format.text_format", "begins no operator");
-  check("", "path: x, log_format: {json_format: {a: [b]}}", ".typed_config.log_format.json_format.a", "expected text");
+  check("", "path: x, log_format: {json_format: {a: [b, {c: '%B%'}]}}", ".typed_config.log_format.json_format.a[1].c",
+        "%B%");
   check("", "path: x, log_format: {json_format: {a: '%B%'}}", ".typed_config.log_format.json_format.a",
         "there is no operator");
   check("", "path: x, log_format: {text_format_source: {filename: /does/not/exist}}",
