@@ -46,12 +46,20 @@ Lifecycle::Actions Lifecycle::quit() {
   return {.close_all = true, .end = true};
 }
 
-Lifecycle::Actions Lifecycle::drain_listeners(MonotonicTime now, bool graceful, bool never_stop) {
+Lifecycle::Actions Lifecycle::drain_listeners(MonotonicTime now, bool graceful, bool never_stop, bool inbound_only) {
   if (state_ != State::ready || listeners_ == Listeners::stopped) {
     return {};
   }
   if (never_stop) {
-    return {.drain = true};
+    return {.drain = true, .inbound_only = inbound_only};
+  }
+  if (inbound_only) {
+    if (graceful) {
+      inbound_stop_at_ = inbound_stop_at_.value_or(now + times_.deadline);
+      return {.drain = true, .inbound_only = true};
+    }
+    inbound_stop_at_.reset();
+    return {.stop_listening = true, .inbound_only = true};
   }
   if (graceful) {
     if (listeners_ == Listeners::open) {
@@ -72,8 +80,13 @@ Lifecycle::Actions Lifecycle::advance(MonotonicTime now, std::size_t connections
   }
   if (listeners_stop_at_ && now >= *listeners_stop_at_) {
     listeners_stop_at_.reset();
+    inbound_stop_at_.reset();
     listeners_ = Listeners::stopped;
     actions.stop_listening = true;
+  }
+  if (inbound_stop_at_ && now >= *inbound_stop_at_) {
+    inbound_stop_at_.reset();
+    actions.stop_listening = actions.inbound_only = true;
   }
   if (state_ == State::draining) {
     const bool minimum_over = now - drain_began_ >= times_.min_drain;
@@ -90,6 +103,9 @@ Lifecycle::Actions Lifecycle::advance(MonotonicTime now, std::size_t connections
 
 std::optional<MonotonicTime> Lifecycle::next_due() const {
   std::optional<MonotonicTime> due = listeners_stop_at_;
+  if (inbound_stop_at_) {
+    due = std::min(due.value_or(MonotonicTime::max()), *inbound_stop_at_);
+  }
   if (state_ == State::draining) {
     due = std::min(due.value_or(MonotonicTime::max()), drain_deadline());
   }

@@ -33,6 +33,7 @@ class Lifecycle {
     bool stop_listening = false;  // no more connections
     bool close_all = false;       // the deadline is here
     bool end = false;             // leave the main loop
+    bool inbound_only = false;    // drain and stop_listening: of inbound listeners
 
     friend bool operator==(const Actions&, const Actions&) = default;
   };
@@ -46,7 +47,8 @@ class Lifecycle {
   // /quitquitquit, or a start that failed: no drain.
   [[nodiscard]] Actions quit();
   // /drain_listeners: the process goes on. Graceful: answers say close, and listeners stop after the drain time.
-  [[nodiscard]] Actions drain_listeners(MonotonicTime now, bool graceful, bool never_stop);
+  // `inbound_only`: only those; all the others go on as they are.
+  [[nodiscard]] Actions drain_listeners(MonotonicTime now, bool graceful, bool never_stop, bool inbound_only = false);
   // Call when time passed or a connection closed; at `next_due` at the latest.
   [[nodiscard]] Actions advance(MonotonicTime now, std::size_t connections);
   // When `advance` has something to do whatever connections do.
@@ -72,6 +74,7 @@ class Lifecycle {
   bool health_check_failed_ = false;
   MonotonicTime drain_began_{};
   std::optional<MonotonicTime> listeners_stop_at_;
+  std::optional<MonotonicTime> inbound_stop_at_;
 };
 
 }  // namespace remora::proxy

@@ -254,7 +254,8 @@ void Sidecar::on_tick() {
   const std::size_t connections = active_connections();
   const Lifecycle::Actions actions = lifecycle_.advance(loop_.now(), connections);
   if (actions.stop_listening) {
-    REMORA_LOG(log_, info, "listeners close; {} left", plural(connections, "connection"));
+    REMORA_LOG(log_, info, "{}listeners close; {} left", actions.inbound_only ? "inbound " : "",
+               plural(connections, "connection"));
   }
   if (actions.close_all) {
     REMORA_LOG(log_, warn, "the drain's {} s are over: closes {}", options_.drain_time.count(),
@@ -269,10 +270,10 @@ void Sidecar::on_tick() {
 void Sidecar::act(const Lifecycle::Actions& actions) {
   for (const auto& worker : workers_) {
     if (actions.drain) {
-      worker->drain();
+      worker->drain(actions.inbound_only);
     }
     if (actions.stop_listening) {
-      worker->stop_listening();
+      worker->stop_listening(actions.inbound_only);
     }
     if (actions.close_all) {
       worker->close_all();

@@ -61,7 +61,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   std::string metrics() const override { return registry_.scrape(); }
   std::vector<std::pair<std::string, std::string>> loggers() const override { return logging_.levels(); }
   void quit() override;
-  void drain_listeners(bool graceful, bool never_stop) override;
+  void drain_listeners(const admin::DrainListeners& how) override;
   void set_health_check_failed(bool failed) override;
   void set_log_level(std::string_view logger, std::string_view level) override;
   Result<void> reopen_logs() override;

@@ -22,6 +22,7 @@ admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
     facts.cx_total += cells.connections_total.value();
     facts.rq_active += static_cast<std::uint64_t>(cells.requests_active.value());
     facts.rq_error += cells.requests_error.value();
+    facts.rq_pending_active += static_cast<std::uint64_t>(cells.requests_pending.value());
     facts.rq_success += cells.requests_success.value();
     facts.rq_timeout += cells.requests_timeout.value();
     facts.rq_total += cells.requests_total.value();
@@ -90,15 +91,19 @@ void Sidecar::quit() {
   act(lifecycle_.quit());
 }
 
-void Sidecar::drain_listeners(bool graceful, bool never_stop) {
-  REMORA_LOG(log_, warn, "/drain_listeners{}{}: {} connections open", graceful ? "?graceful" : "",
-             never_stop ? "&skip_exit" : "", active_connections());
-  act(lifecycle_.drain_listeners(loop_.now(), graceful, never_stop));
+void Sidecar::drain_listeners(const admin::DrainListeners& how) {
+  REMORA_LOG(log_, warn, "/drain_listeners{}{}{}: {} connections open", how.graceful ? "?graceful" : "",
+             how.never_stop ? "&skip_exit" : "", how.inbound_only ? ", inbound only" : "", active_connections());
+  act(lifecycle_.drain_listeners(loop_.now(), how.graceful, how.never_stop, how.inbound_only));
 }
 
 void Sidecar::set_health_check_failed(bool failed) {
-  REMORA_LOG(log_, warn, "/healthcheck/{}", failed ? "fail: /ready answers 503 from now on" : "ok");
+  REMORA_LOG(log_, warn, "/healthcheck/{}",
+             failed ? "fail: /ready answers 503 and answers say `connection: close` from now on" : "ok");
   lifecycle_.set_health_check_failed(failed);
+  for (const auto& worker : workers_) {
+    worker->set_health_check_failed(failed);
+  }
 }
 
 void Sidecar::set_log_level(std::string_view logger, std::string_view level) { logging_.set_level(logger, level); }

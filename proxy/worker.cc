@@ -96,16 +96,19 @@ void Worker::tick() {
   context_.loop.arm(tick_timer_, Milliseconds(250));
 }
 
-void Worker::drain() {
-  context_.draining = true;
+void Worker::drain(bool inbound_only) {
   for (auto& listener : listeners_) {
-    listener->drain();
+    if (!inbound_only || listener->is_inbound()) {
+      listener->drain();
+    }
   }
 }
 
-void Worker::stop_listening() {
+void Worker::stop_listening(bool inbound_only) {
   for (auto& listener : listeners_) {
-    listener->stop_accepting();
+    if (!inbound_only || listener->is_inbound()) {
+      listener->stop_accepting();
+    }
   }
 }
 

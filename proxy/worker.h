@@ -34,8 +34,11 @@ class Worker {
   Result<void> apply(std::shared_ptr<const model::Snapshot> snapshot);
 
   // Answers say `connection: close`, idle connections close; new ones are still taken until stop_listening.
-  void drain();
-  void stop_listening();
+  // `inbound_only`: of listeners with that traffic_direction.
+  void drain(bool inbound_only = false);
+  void stop_listening(bool inbound_only = false);
+  // /healthcheck/fail: from now on answers say `connection: close`, as Envoy's do.
+  void set_health_check_failed(bool failed) { context_.health_check_failed = failed; }
   void close_all();
 
   std::size_t active_connections() const { return context_.active_connections.load(std::memory_order_relaxed); }

@@ -28,12 +28,16 @@ void WorkerThread::apply(std::shared_ptr<const model::Snapshot> snapshot, std::f
   });
 }
 
-void WorkerThread::drain() {
-  loop_.post([this] { worker_.drain(); });
+void WorkerThread::drain(bool inbound_only) {
+  loop_.post([this, inbound_only] { worker_.drain(inbound_only); });
 }
 
-void WorkerThread::stop_listening() {
-  loop_.post([this] { worker_.stop_listening(); });
+void WorkerThread::stop_listening(bool inbound_only) {
+  loop_.post([this, inbound_only] { worker_.stop_listening(inbound_only); });
+}
+
+void WorkerThread::set_health_check_failed(bool failed) {
+  loop_.post([this, failed] { worker_.set_health_check_failed(failed); });
 }
 
 void WorkerThread::close_all() {

@@ -26,8 +26,9 @@ class WorkerThread {
 
   // `done` is called on the worker's thread.
   void apply(std::shared_ptr<const model::Snapshot> snapshot, std::function<void(Applied)> done);
-  void drain();
-  void stop_listening();
+  void drain(bool inbound_only = false);
+  void stop_listening(bool inbound_only = false);
+  void set_health_check_failed(bool failed);
   void close_all();
   // Ends the thread after what was asked before, and waits for it.
   void join();

@@ -109,18 +109,13 @@ JsonWriter& JsonWriter::raw(std::string_view json) {
 }
 
 JsonWriter& JsonWriter::raw_members(std::string_view object) {
-  std::size_t at = skip_space(object, 0) + 1;
-  while ((at = skip_space(object, at)) < object.size() && object[at] == '"') {
-    const std::size_t name_end = skip_string(object, at);
+  for (const auto& [name, value] : json_members(object)) {
     before_value();
-    out_ += object.substr(at, name_end - at);
-    out_ += ": ";
+    out_ += '"';
+    out_ += name;
+    out_ += "\": ";
     after_key_ = true;
-    const std::size_t value = skip_space(object, skip_space(object, name_end) + 1);
-    const std::size_t value_end = skip_value(object, value);
-    raw(object.substr(value, value_end - value));
-    at = skip_space(object, value_end);
-    at += at < object.size() && object[at] == ',' ? 1 : 0;
+    raw(value);
   }
   return *this;
 }
@@ -198,10 +193,11 @@ std::string json_quote(std::string_view text) {
   return out += '"';
 }
 
-std::string_view json_member(std::string_view object, std::string_view key) {
+std::vector<std::pair<std::string_view, std::string_view>> json_members(std::string_view object) {
+  std::vector<std::pair<std::string_view, std::string_view>> out;
   std::size_t at = skip_space(object, 0);
   if (at >= object.size() || object[at] != '{') {
-    return {};
+    return out;
   }
   ++at;
   while ((at = skip_space(object, at)) < object.size() && object[at] == '"') {
@@ -209,11 +205,18 @@ std::string_view json_member(std::string_view object, std::string_view key) {
     const std::string_view name = object.substr(at + 1, name_end - at - 2);
     const std::size_t value = skip_space(object, skip_space(object, name_end) + 1);
     const std::size_t value_end = skip_value(object, value);
-    if (name == key) {
-      return object.substr(value, value_end - value);
-    }
+    out.emplace_back(name, object.substr(value, value_end - value));
     at = skip_space(object, value_end);
     at += at < object.size() && object[at] == ',' ? 1 : 0;
+  }
+  return out;
+}
+
+std::string_view json_member(std::string_view object, std::string_view key) {
+  for (const auto& [name, value] : json_members(object)) {
+    if (name == key) {
+      return value;
+    }
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace remora::admin {
@@ -44,6 +45,8 @@ std::string json_quote(std::string_view text);
 
 // The value of a member, as text; empty when there is none, or `object` is no object.
 std::string_view json_member(std::string_view object, std::string_view key);
+// All members of an object, in their order: names as they are between their quotes, values as text.
+std::vector<std::pair<std::string_view, std::string_view>> json_members(std::string_view object);
 // The values of an array, as text; none when it is no array.
 std::vector<std::string_view> json_elements(std::string_view array);
 // A string value's content, when it holds no escapes: names and types. Otherwise as written.

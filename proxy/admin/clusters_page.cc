@@ -155,7 +155,11 @@ void write_json(JsonWriter& json, const ClusterFacts& cluster) {
     json.key("max_retries").number(cluster.thresholds.max_retries).end_object();
   }
   json.end_array().end_object();
-  json.key("observability_name").string(cluster.observability_name).end_object();
+  json.key("observability_name").string(cluster.observability_name);
+  if (!cluster.breaker.empty()) {
+    json.key("remora").begin_object().key("breaker").string(cluster.breaker).end_object();
+  }
+  json.end_object();
 }
 
 }  // namespace

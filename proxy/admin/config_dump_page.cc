@@ -2,15 +2,22 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 
 #include "core/admin/json.h"
+#include "proxy/admin/field_mask.h"
 #include "proxy/admin/pages.h"
 
 namespace remora::admin {
 namespace {
 
 constexpr std::string_view kPackage = "type.googleapis.com/envoy.admin.v3.";
+// Lists that Envoy has too, and that hold nothing here.
+constexpr std::array<std::string_view, 5> kEmptyLists = {"dynamic_active_clusters", "dynamic_warming_clusters",
+                                                         "dynamic_listeners", "dynamic_route_configs",
+                                                         "dynamic_endpoint_configs"};
 
 // One entry of a static list: its resource's type, and the resource.
 struct Entry {
@@ -120,6 +127,20 @@ void write_endpoints(JsonWriter& json, const std::vector<ClusterFacts>& clusters
   json.end_array().end_object();
 }
 
+// A whole dump, or what the mask leaves of it; nothing when that is nothing.
+void write_masked(JsonWriter& json, const FieldMask& mask, const std::function<void(JsonWriter&)>& write) {
+  if (mask.empty()) {
+    write(json);
+    return;
+  }
+  JsonWriter whole;
+  write(whole);
+  const std::optional<std::string> rest = mask.trim(whole.take());
+  if (rest && json_members(*rest).size() > 1) {  // more than @type
+    json.raw(*rest);
+  }
+}
+
 void write_section(JsonWriter& json, const Section& section, const std::string& loaded) {
   json.begin_object().key("@type").string(fmt::format("{}{}", kPackage, section.type));
   if (!section.entries.empty()) {
@@ -132,12 +153,46 @@ void write_section(JsonWriter& json, const Section& section, const std::string& 
   json.end_object();
 }
 
+// One list, element by element.
+AdminResponse dump_list(const std::vector<Section>& sections, std::string_view name, const FieldMask& mask,
+                        std::string_view mask_text, const std::string& loaded) {
+  if (name == "bootstrap") {
+    return text("bootstrap is not a repeated field. Use ?mask=bootstrap to get only this field\n", 400);
+  }
+  const auto found = std::ranges::find(sections, name, &Section::list);
+  if (found == sections.end()) {
+    return std::ranges::find(kEmptyLists, name) == kEmptyLists.end()
+               ? text(fmt::format("{} not found in config dump", name), 404)
+               : json("{}\n");
+  }
+  if (found->entries.empty()) {
+    return json("{}\n");
+  }
+  JsonWriter out;
+  out.begin_object().key("configs").begin_array();
+  for (const Entry& entry : found->entries) {
+    if (mask.empty()) {
+      write_entry(out, entry, loaded, true);
+      continue;
+    }
+    JsonWriter whole;
+    write_entry(whole, entry, loaded, true);
+    const std::optional<std::string> rest = mask.trim(whole.take());
+    if (!rest || !mask.begins_with(entry.member, "last_updated")) {
+      return text(
+          fmt::format("FieldMask {} could not be successfully used: its paths begin with {} or last_updated, and "
+                      "none leads through a list or a plain value\n",
+                      mask_text, entry.member),
+          400);
+    }
+    out.raw(*rest);
+  }
+  return json(out.end_array().end_object().take());
+}
+
 }  // namespace
 
 AdminResponse AdminPages::config_dump(const AdminRequest& request) {
-  if (request.find("mask")) {
-    return text("mask is not supported: ?resource= gives one list, ?name_regex= some of it\n", 400);
-  }
   const auto snapshot = facts_.snapshot();
   if (snapshot == nullptr || snapshot->bootstrap_json == nullptr) {
     return text("no configuration is loaded yet\n", 503);
@@ -155,35 +210,30 @@ AdminResponse AdminPages::config_dump(const AdminRequest& request) {
   const std::string loaded = timestamp(facts_.snapshot_loaded());
   const std::vector<Section> sections = sections_of(bootstrap, wanted);
 
+  const std::string mask_text(request.find("mask").value_or(""));
+  const FieldMask mask(mask_text);
+  if (const auto resource = request.find("resource")) {
+    return dump_list(sections, *resource, mask, mask_text, loaded);
+  }
   JsonWriter out;
   out.begin_object().key("configs").begin_array();
-  if (const auto resource = request.find("resource")) {
-    if (*resource == "bootstrap") {
-      return text("bootstrap is not a repeated field. Leave ?resource= away to get it\n", 400);
-    }
-    const Section* found = nullptr;
-    for (const Section& section : sections) {
-      found = section.list == *resource ? &section : found;
-    }
-    if (found == nullptr) {
-      return text(fmt::format("{} not found in config dump", *resource), 404);
-    }
-    for (const Entry& entry : found->entries) {
-      write_entry(out, entry, loaded, true);
-    }
-    return json(out.end_array().end_object().take());
-  }
   if (!regex) {
-    out.begin_object().key("@type").string(fmt::format("{}BootstrapConfigDump", kPackage));
-    out.key("bootstrap").raw(bootstrap).key("last_updated").string(loaded).end_object();
+    write_masked(out, mask, [&](JsonWriter& to) {
+      to.begin_object().key("@type").string(fmt::format("{}BootstrapConfigDump", kPackage));
+      to.key("bootstrap").raw(bootstrap).key("last_updated").string(loaded).end_object();
+    });
   }
-  write_section(out, sections[0], loaded);
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[0], loaded); });
   if (request.find("include_eds")) {
-    write_endpoints(out, facts_.clusters(), wanted);
+    write_masked(out, mask, [&](JsonWriter& to) { write_endpoints(to, facts_.clusters(), wanted); });
   }
-  write_section(out, sections[1], loaded);
-  write_section(out, sections[2], loaded);
-  return json(out.end_array().end_object().take());
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[1], loaded); });
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[2], loaded); });
+  const std::string page = out.end_array().end_object().take();
+  if (!mask.empty() && json_elements(json_member(page, "configs")).empty()) {
+    return text(fmt::format("FieldMask {} could not be successfully applied to any configs.", mask_text), 400);
+  }
+  return json(page);
 }
 
 }  // namespace remora::admin

@@ -82,11 +82,17 @@ class Facts {
   ~Facts() = default;
 };
 
+struct DrainListeners {
+  bool graceful = false;      // answers say close first
+  bool never_stop = false;    // and that is all
+  bool inbound_only = false;  // of listeners with traffic_direction INBOUND
+};
+
 class Actions {
  public:
   // Called when the answer that announces it has been written.
   virtual void quit() = 0;
-  virtual void drain_listeners(bool graceful, bool never_stop) = 0;
+  virtual void drain_listeners(const DrainListeners& how) = 0;
   virtual void set_health_check_failed(bool failed) = 0;
   // An empty logger: all of them. REQUIRES: `loggers` and `levels` have them.
   virtual void set_log_level(std::string_view logger, std::string_view level) = 0;

@@ -21,12 +21,14 @@ constexpr std::array kClusters = {Parameter{"filter", "Regular expression (RE2) 
                                   Parameter{"format", "File format to use", "text json"}};
 constexpr std::array kConfigDump = {
     Parameter{"resource", "Only this list of the dump", "static_listeners static_clusters static_route_configs"},
+    Parameter{"mask", "Only these fields, such as bootstrap.node; with resource, of each of its elements"},
     Parameter{"name_regex", "Only resources whose whole name matches this regular expression (RE2)"},
     Parameter{"include_eds", "Endpoints too, with their health as it is now", "", true}};
 constexpr std::array kLogging = {Parameter{"paths", "Change several: <logger1>:<level1>,<logger2>:<level2>"},
                                  Parameter{"level", "Change all loggers", kLevelNames}};
 constexpr std::array kDrain = {
     Parameter{"graceful", "Answers say `connection: close` first; listeners stop after --drain-time-s", "", true},
+    Parameter{"inboundonly", "Only listeners whose traffic_direction is INBOUND", "", true},
     Parameter{"skip_exit", "Answers say `connection: close`, and listeners never stop", "", true}};
 
 constexpr std::array kLevels = {std::string_view("trace"),   std::string_view("debug"), std::string_view("info"),
@@ -218,10 +220,9 @@ AdminResponse AdminPages::logging(const AdminRequest& request) {
 }
 
 AdminResponse AdminPages::drain_listeners(const AdminRequest& request) {
-  if (request.find("inboundonly")) {
-    return text("inboundonly is not supported: all listeners drain together\n", 400);
-  }
-  actions_.drain_listeners(request.find("graceful").has_value(), request.find("skip_exit").has_value());
+  actions_.drain_listeners({.graceful = request.find("graceful").has_value(),
+                            .never_stop = request.find("skip_exit").has_value(),
+                            .inbound_only = request.find("inboundonly").has_value()});
   return ok();
 }
 

@@ -26,7 +26,7 @@ void Exchange::begin(http::ServerStream& stream, http::RequestHead& head, bool e
   has_body_ = !end;
   listener_.series->requests_active.add(1);
   note_activity();
-  if (worker_.draining) {
+  if (listener_.draining) {
     stream_->close_after();
   }
   if (!admit_head() || !route_request()) {

@@ -76,6 +76,9 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
 void Exchange::finish_response_head(http::ResponseHead& head, bool upstream) {
   const model::HttpConnectionManager& config = listener_.config->http();
   response_begun_ = true;
+  if (worker_.health_check_failed && !head.upgrade) {
+    stream_->close_after();
+  }
   info_.response = &head;
   info_.response_code = head.status;
   if (upstream && info_.attempts > 0 && info_.virtual_host->include_attempt_count_in_response) {
@@ -177,7 +180,7 @@ void Exchange::local_reply(LocalReply reply) {
   if (!reply.reason.empty()) {
     head->headers.add(HeaderId::x_remora_reason, reply.reason);
   }
-  if (reply.close || worker_.draining || tunnel_) {
+  if (reply.close || listener_.draining || tunnel_) {
     stream_->close_after();
   }
   send_own(*head, body);

@@ -35,7 +35,7 @@ struct WorkerContext {
   Task account_task;                     // settles them when the turn is over
   AccessLogQueue* access_log = nullptr;  // null: no listener logs
   std::string own_ip;                    // this machine's address, for x-forwarded-for
-  bool draining = false;
+  bool health_check_failed = false;      // /healthcheck/fail: answers say close, so that balancers find out soon
   std::uint64_t next_connection_id = 0;
   std::atomic<std::size_t> active_connections{0};  // written by the worker, read by main
 
@@ -54,6 +54,7 @@ struct ListenerContext {
   };
   std::vector<RouteSeries> route_series;
   metrics::RequestSeries* unrouted = nullptr;
+  bool draining = false;  // answers say close
 };
 
 }  // namespace remora::proxy

@@ -89,6 +89,7 @@ void Listener::remove(Downstream& session) {
 }
 
 void Listener::drain() {
+  context_.draining = true;
   for (Downstream* session = first_; session != nullptr;) {
     Downstream* next = session->next;
     session->drain();

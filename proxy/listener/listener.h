@@ -30,6 +30,7 @@ class Listener final : net::AcceptEvents {
   const net::ConnectionContext& connection_context() const { return connections_; }
   Loop& loop() { return worker_.loop; }
   std::size_t connections() const { return count_; }
+  bool is_inbound() const { return context_.config->direction == model::Listener::Direction::inbound; }
   Address address() const { return acceptor_ ? acceptor_->address() : context_.config->address; }
 
   void remove(Downstream& session);  // it retires

@@ -195,6 +195,7 @@ std::expected<void, ConnectFailure> ConnectionPool::wait(PoolWaiter& waiter) {
   push_back(waiters_, waiter, &PoolWaiter::next_, &PoolWaiter::previous_);
   cluster_.series().requests_queued.add();
   cluster_.series().requests_pending.add(1);
+  endpoint_.cells.requests_pending.add(1);
   if (connecting_.size < waiters_.size) {
     auto opened = open_connection();
     if (!opened && connections() == 0) {
@@ -301,6 +302,7 @@ void ConnectionPool::remove_waiter(PoolWaiter& waiter) {
   waiter.pool_ = nullptr;
   cluster_.limits().release(ClusterLimits::Kind::pending);
   cluster_.series().requests_pending.add(-1);
+  endpoint_.cells.requests_pending.add(-1);
 }
 
 void ConnectionPool::remove(UpstreamConnection& connection) {

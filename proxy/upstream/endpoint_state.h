@@ -21,6 +21,7 @@ struct EndpointCells {
   metrics::Counter connect_failures;
   metrics::Counter requests_total;
   metrics::Gauge requests_active;
+  metrics::Gauge requests_pending;
   metrics::Counter requests_success;
   metrics::Counter requests_error;
   metrics::Counter requests_timeout;

@@ -70,5 +70,45 @@ TEST(Drain, ARetryDuringTheDrainGoesOn) {
   story.client_gets(200, 0, 200ms);
 }
 
+TEST(Drain, WhileHealthChecksShallFailAnswersSayClose) {
+  Story story;
+  story.client_sends("GET /");
+  EXPECT_EQ(story.client_gets(200).header("connection"), "");
+  story.worker().set_health_check_failed(true);
+  story.client_is_open();
+  story.client_sends("GET /");
+  EXPECT_EQ(story.client_gets(200).header("connection"), "close");
+  story.client_is_closed();
+  story.worker().set_health_check_failed(false);
+  story.client_sends("GET /", "", "", 1);
+  EXPECT_EQ(story.client_gets(200, 1).header("connection"), "");
+  story.client_is_open(1);
+}
+
+TEST(Drain, OfInboundListenersAlone) {
+  for (const bool inbound : {true, false}) {
+    Story story({.listener = inbound ? "traffic_direction: INBOUND" : "traffic_direction: OUTBOUND"});
+    story.client_sends("GET /");
+    story.client_gets(200);
+    story.worker().drain(/*inbound_only=*/true);
+    story.advance(5ms);
+    if (inbound) {
+      story.client_is_closed();
+    } else {
+      story.client_is_open();
+    }
+    story.client_sends("GET /", "", "", 1);
+    EXPECT_EQ(story.client_gets(200, 1).header("connection"), inbound ? "close" : "");
+    story.worker().stop_listening(/*inbound_only=*/true);
+    story.advance(5ms);
+    story.client_sends_bytes("GET / HTTP/1.1\r\nhost: a\r\n\r\n", 2);
+    if (inbound) {
+      story.client_is_closed(2);
+    } else {
+      story.client_gets(200, 2);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios

@@ -27,8 +27,9 @@ class FakeHost final : public Facts, public Actions {
   }
 
   void quit() override { said.emplace_back("quit"); }
-  void drain_listeners(bool graceful, bool never_stop) override {
-    said.push_back(std::string("drain") + (graceful ? " graceful" : "") + (never_stop ? " never_stop" : ""));
+  void drain_listeners(const DrainListeners& how) override {
+    said.push_back(std::string("drain") + (how.graceful ? " graceful" : "") + (how.never_stop ? " never_stop" : "") +
+                   (how.inbound_only ? " inbound" : ""));
   }
   void set_health_check_failed(bool failed) override { said.emplace_back(failed ? "fail" : "ok"); }
   void set_log_level(std::string_view logger, std::string_view level) override {
@@ -133,6 +134,14 @@ TEST_F(PagesTest, ClustersAsJson) {
   EXPECT_EQ(json_elements(json_member(json_member(clusters[0], "circuit_breakers"), "thresholds")).size(), 2u);
 }
 
+TEST_F(PagesTest, ClustersAsJsonSayTheBreakersState) {
+  const auto response = get("/clusters?format=json");
+  const auto clusters = json_elements(json_member(response.body, "cluster_statuses"));
+  ASSERT_EQ(clusters.size(), 2u);
+  EXPECT_EQ(json_member(clusters[0], "remora"), "") << "it has none: the message is exactly Envoy's";
+  EXPECT_EQ(json_text(json_member(json_member(clusters[1], "remora"), "breaker")), "open");
+}
+
 TEST_F(PagesTest, ClustersFiltered) {
   EXPECT_THAT(get("/clusters?filter=th").body, AllOf(HasSubstr("other::"), Not(HasSubstr("app::"))));
   EXPECT_EQ(get("/clusters?filter=zz").body, "");
@@ -175,7 +184,36 @@ TEST_F(PagesTest, ConfigDump) {
   EXPECT_EQ(count("/config_dump?resource=static_clusters&name_regex=b"), 1u);
   EXPECT_EQ(get("/config_dump?resource=bogus").status, 404);
   EXPECT_EQ(get("/config_dump?resource=bootstrap").status, 400);
-  EXPECT_EQ(get("/config_dump?mask=a").status, 400);
+  EXPECT_EQ(get("/config_dump?resource=dynamic_active_clusters").body, "{}\n");
+}
+
+// Each as Envoy 1.40 answers it.
+TEST_F(PagesTest, ConfigDumpMasked) {
+  host_.snapshot_ = std::make_shared<model::Snapshot>();
+  host_.snapshot_->bootstrap_json = std::make_shared<const std::string>(
+      R"({"admin":{"address":{"pipe":{"path":"x"}}},"node":{"id":"n1"},"static_resources":{"clusters":[{"name":"app",)"
+      R"("type":"STATIC","load_assignment":{"cluster_name":"app","endpoints":[{"priority":1}]}}]}})");
+  const auto configs = [&](std::string_view query) {
+    const auto response = get(std::string("/config_dump?") + std::string(query));
+    EXPECT_EQ(response.status, 200) << response.body;
+    std::string flat;
+    for (const char c : std::string(json_member(response.body, "configs"))) {
+      flat += c == ' ' || c == '\n' ? "" : std::string(1, c);
+    }
+    return flat;
+  };
+  const std::string prefix = R"([{"@type":"type.googleapis.com/envoy.admin.v3.)";
+  EXPECT_EQ(configs("mask=bootstrap.node"), prefix + R"(BootstrapConfigDump","bootstrap":{"node":{"id":"n1"}}}])");
+  const std::string cluster = R"(ClustersConfigDump.StaticCluster","cluster":{"@type":)"
+                              R"("type.googleapis.com/envoy.config.cluster.v3.Cluster",)";
+  EXPECT_EQ(configs("resource=static_clusters&mask=cluster.name"), prefix + cluster + R"("name":"app"}}])");
+  EXPECT_EQ(configs("resource=static_clusters&mask=cluster.load_assignment.endpoints,cluster.type"),
+            prefix + cluster + R"("type":"STATIC","load_assignment":{"endpoints":[{"priority":1}]}}}])");
+  EXPECT_THAT(configs("mask=static_clusters"), HasSubstr(R"("static_clusters":[{"cluster":)"));
+  for (const char* bad : {"mask=nope", "mask=static_clusters.cluster.name", "resource=static_clusters&mask=foo",
+                          "resource=static_clusters&mask=cluster.load_assignment.endpoints.priority"}) {
+    EXPECT_EQ(get(std::string("/config_dump?") + bad).status, 400) << bad;
+  }
 }
 
 TEST_F(PagesTest, LoggingShowsAndChangesLevels) {
@@ -220,7 +258,8 @@ TEST_F(PagesTest, Actions) {
   EXPECT_THAT(host_.said, ElementsAre("drain", "drain graceful", "drain graceful never_stop", "fail", "ok"));
   quit.after();
   EXPECT_EQ(host_.said.back(), "quit");
-  EXPECT_EQ(get("/drain_listeners?inboundonly", "POST").status, 400);
+  (void)get("/drain_listeners?inboundonly", "POST");
+  EXPECT_EQ(host_.said.back(), "drain inbound");
   EXPECT_EQ(get("/reopen_logs", "POST").status, 500);
   EXPECT_EQ(get("/reset_counters", "POST").status, 501);
 }

@@ -138,5 +138,18 @@ TEST_F(LifecycleTest, ListenersMayDrainAndNeverStop) {
   EXPECT_FALSE(life_.next_due());
 }
 
+TEST_F(LifecycleTest, InboundListenersMayDrainAlone) {
+  life_.started();
+  EXPECT_EQ(life_.drain_listeners(at(Seconds(0)), true, true, true), (Actions{.drain = true, .inbound_only = true}));
+  EXPECT_EQ(life_.drain_listeners(at(Seconds(1)), true, false, true), (Actions{.drain = true, .inbound_only = true}));
+  EXPECT_EQ(life_.next_due(), at(Seconds(26)));
+  EXPECT_EQ(advance(Seconds(26), 1), (Actions{.stop_listening = true, .inbound_only = true}));
+  EXPECT_FALSE(life_.next_due());
+  EXPECT_EQ(life_.listeners(), Lifecycle::Listeners::open) << "the others";
+  EXPECT_EQ(life_.drain_listeners(at(Seconds(30)), false, false, true),
+            (Actions{.stop_listening = true, .inbound_only = true}));
+  EXPECT_EQ(life_.drain_listeners(at(Seconds(31)), false, false), Actions{.stop_listening = true});
+}
+
 }  // namespace
 }  // namespace remora::proxy
