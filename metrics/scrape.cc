@@ -31,7 +31,9 @@ constexpr std::array<std::string_view, 11> kRetryReasons = {"connect_failure",
 constexpr std::array<std::string_view, 4> kRetryDenied = {"budget", "limit", "not_replayable", "body_too_large"};
 constexpr std::array<std::string_view, 4> kOverflows = {"connections", "pending_requests", "requests", "breaker_open"};
 constexpr std::array<std::string_view, 3> kBreakerStates = {"closed", "open", "half_open"};
-constexpr std::array<std::string_view, 3> kEjections = {"consecutive_5xx", "gateway_failure", "local_origin_failure"};
+constexpr std::array<std::string_view, 7> kEjections = {
+    "consecutive_5xx",    "gateway_failure",           "local_origin_failure",           "success_rate",
+    "failure_percentage", "local_origin_success_rate", "local_origin_failure_percentage"};
 constexpr std::array<std::string_view, 3> kTimeouts = {"request", "per_try", "per_try_idle"};
 constexpr std::array<std::string_view, 5> kAcceptFailures = {"no_fds", "no_memory", "connection_limit", "aborted",
                                                              "other"};

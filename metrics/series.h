@@ -153,7 +153,16 @@ enum class RetryReason : std::uint8_t {
 enum class RetryDenied : std::uint8_t { budget, limit, not_replayable, body_too_large, count_ };
 enum class Overflow : std::uint8_t { connections, pending_requests, requests, breaker_open, count_ };
 enum class BreakerState : std::uint8_t { closed, open, half_open, count_ };
-enum class Ejection : std::uint8_t { consecutive_5xx, gateway_failure, local_origin_failure, count_ };
+enum class Ejection : std::uint8_t {
+  consecutive_5xx,
+  gateway_failure,
+  local_origin_failure,
+  success_rate,
+  failure_percentage,
+  local_origin_success_rate,
+  local_origin_failure_percentage,
+  count_
+};
 enum class UpstreamTimeout : std::uint8_t { request, per_try, per_try_idle, count_ };
 
 // One upstream cluster.

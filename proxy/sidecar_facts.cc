@@ -16,6 +16,8 @@ admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
   facts.priority = shared.config.priority;
   facts.configured = shared.config.health;
   facts.failed_outlier_check = shared.health.ejected.load(std::memory_order_relaxed);
+  facts.success_rate = shared.health.success_rate.load(std::memory_order_relaxed);
+  facts.local_success_rate = shared.health.local_success_rate.load(std::memory_order_relaxed);
   for (const upstream::EndpointCells& cells : shared.cells) {
     facts.cx_active += static_cast<std::uint64_t>(cells.connections_active.value());
     facts.cx_connect_fail += cells.connect_failures.value();
@@ -67,6 +69,12 @@ std::vector<admin::ClusterFacts> Sidecar::clusters() const {
     facts.observability_name = cluster.config->alt_stat_name.empty() ? name : cluster.config->alt_stat_name;
     facts.thresholds = cluster.config->thresholds;
     facts.outlier_detection = cluster.config->outlier.enabled;
+    const auto rates = cluster.outliers.rates(false);
+    const auto local = cluster.outliers.rates(true);
+    facts.success_rate_average = rates.average;
+    facts.success_rate_threshold = rates.threshold;
+    facts.local_success_rate_average = local.average;
+    facts.local_success_rate_threshold = local.threshold;
     facts.breaker = cluster.breaker.enabled() ? upstream::Breaker::name(cluster.breaker.state()) : std::string_view();
     for (const auto& endpoint : cluster.endpoints) {
       facts.endpoints.push_back(facts_of(*endpoint));

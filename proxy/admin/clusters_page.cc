@@ -1,6 +1,9 @@
 // /clusters and /listeners: what stands, and how it does.
 #include <fmt/format.h>
 
+#include <array>
+#include <utility>
+
 #include "core/admin/json.h"
 #include "proxy/admin/pages.h"
 
@@ -53,10 +56,13 @@ void write_text(std::string& page, const ClusterFacts& cluster) {
   const std::string& name = cluster.name;
   fmt::format_to(out, "{}::observability_name::{}\n", name, cluster.observability_name);
   if (cluster.outlier_detection) {
-    for (const std::string_view line :
-         {"success_rate_average", "success_rate_ejection_threshold", "local_origin_success_rate_average",
-          "local_origin_success_rate_ejection_threshold"}) {
-      fmt::format_to(out, "{}::outlier::{}::-1\n", name, line);
+    const std::array<std::pair<std::string_view, double>, 4> rates = {
+        {{"success_rate_average", cluster.success_rate_average},
+         {"success_rate_ejection_threshold", cluster.success_rate_threshold},
+         {"local_origin_success_rate_average", cluster.local_success_rate_average},
+         {"local_origin_success_rate_ejection_threshold", cluster.local_success_rate_threshold}}};
+    for (const auto& [line, rate] : rates) {
+      fmt::format_to(out, "{}::outlier::{}::{:g}\n", name, line, rate);
     }
   }
   // There is one priority: high-priority routes share its limits.
@@ -82,7 +88,8 @@ void write_text(std::string& page, const ClusterFacts& cluster) {
                    health_flags(endpoint), endpoint.weight);
     fmt::format_to(out, "{0}::region::\n{0}::zone::\n{0}::sub_zone::\n{0}::canary::false\n{0}::priority::{1}\n", at,
                    endpoint.priority);
-    fmt::format_to(out, "{0}::success_rate::-1\n{0}::local_origin_success_rate::-1\n", at);
+    fmt::format_to(out, "{0}::success_rate::{1:g}\n{0}::local_origin_success_rate::{2:g}\n", at, endpoint.success_rate,
+                   endpoint.local_success_rate);
   }
 }
 
@@ -96,6 +103,13 @@ void write_metric(JsonWriter& json, std::string_view name, std::uint64_t value, 
     json.key("value").string(fmt::format("{}", value));
   }
   json.key("name").string(name).end_object();
+}
+
+// envoy.type.v3.Percent, where it is known.
+void write_rate(JsonWriter& json, std::string_view name, double rate) {
+  if (rate >= 0) {
+    json.key(name).begin_object().key("value").raw(fmt::format("{:.6g}", rate)).end_object();
+  }
 }
 
 void write_json(JsonWriter& json, const EndpointFacts& endpoint) {
@@ -120,6 +134,7 @@ void write_json(JsonWriter& json, const EndpointFacts& endpoint) {
     json.key("failed_outlier_check").boolean(true);
   }
   json.key("eds_health_status").string(eds_health(endpoint.configured)).end_object();
+  write_rate(json, "success_rate", endpoint.success_rate);
   json.key("weight").number(endpoint.weight);
   if (!endpoint.hostname.empty()) {
     json.key("hostname").string(endpoint.hostname);
@@ -127,6 +142,7 @@ void write_json(JsonWriter& json, const EndpointFacts& endpoint) {
   if (endpoint.priority != 0) {
     json.key("priority").number(endpoint.priority);
   }
+  write_rate(json, "local_origin_success_rate", endpoint.local_success_rate);
   json.key("locality").begin_object().end_object();
   json.end_object();
 }
@@ -136,6 +152,8 @@ void write_json(JsonWriter& json, const ClusterFacts& cluster) {
   if (cluster.added_via_api) {
     json.key("added_via_api").boolean(true);
   }
+  write_rate(json, "success_rate_ejection_threshold", cluster.success_rate_threshold);
+  write_rate(json, "local_origin_success_rate_ejection_threshold", cluster.local_success_rate_threshold);
   if (!cluster.endpoints.empty()) {
     json.key("host_statuses").begin_array();
     for (const EndpointFacts& endpoint : cluster.endpoints) {

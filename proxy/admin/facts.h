@@ -26,6 +26,8 @@ struct EndpointFacts {
 
   bool failed_outlier_check = false;  // ejected now
   bool failed_active_hc = false;
+  double success_rate = -1;  // of outlier detection's last interval, per cent; -1: unknown
+  double local_success_rate = -1;
 
   std::uint64_t cx_active = 0;
   std::uint64_t cx_connect_fail = 0;
@@ -44,6 +46,10 @@ struct ClusterFacts {
   bool added_via_api = false;
   model::Thresholds thresholds;
   bool outlier_detection = false;
+  double success_rate_average = -1;
+  double success_rate_threshold = -1;
+  double local_success_rate_average = -1;
+  double local_success_rate_threshold = -1;
   std::string_view breaker;  // closed, open, half_open; empty: it has none
   std::vector<EndpointFacts> endpoints;
 };

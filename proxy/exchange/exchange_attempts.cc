@@ -76,6 +76,7 @@ void Exchange::start_attempt() {
 void Exchange::on_attempt_ready() {
   touch();
   info_.upstream_begin = worker_.loop.now();
+  cluster_->report_ready(attempt_->endpoint());
   if (!listener_.config->http().access_logs.empty()) {
     info_.upstream_local_text = arena_.copy(attempt_->local_text());
   }

@@ -113,6 +113,16 @@ struct OutlierDetection {
   std::uint32_t enforcing_consecutive_gateway_failure = 0;
   std::uint32_t consecutive_local_origin_failure = 5;
   std::uint32_t enforcing_consecutive_local_origin_failure = 100;
+  std::uint32_t success_rate_minimum_hosts = 5;
+  std::uint32_t success_rate_request_volume = 100;
+  std::uint32_t success_rate_stdev_factor = 1900;  // thousandths
+  std::uint32_t enforcing_success_rate = 100;
+  std::uint32_t enforcing_local_origin_success_rate = 100;
+  std::uint32_t failure_percentage_minimum_hosts = 5;
+  std::uint32_t failure_percentage_request_volume = 50;
+  std::uint32_t failure_percentage_threshold = 85;
+  std::uint32_t enforcing_failure_percentage = 0;
+  std::uint32_t enforcing_failure_percentage_local_origin = 0;
   bool split_external_local_origin_errors = false;
   Milliseconds interval{10'000};
   Milliseconds base_ejection_time{30'000};

@@ -10,8 +10,14 @@ namespace {
 
 constexpr std::array kBreakerStates = {metrics::BreakerState::closed, metrics::BreakerState::open,
                                        metrics::BreakerState::half_open};
-constexpr std::array kEjections = {metrics::Ejection::consecutive_5xx, metrics::Ejection::gateway_failure,
-                                   metrics::Ejection::local_origin_failure};
+constexpr std::array kEjections = {metrics::Ejection::consecutive_5xx,
+                                   metrics::Ejection::gateway_failure,
+                                   metrics::Ejection::local_origin_failure,
+                                   metrics::Ejection::success_rate,
+                                   metrics::Ejection::failure_percentage,
+                                   metrics::Ejection::local_origin_success_rate,
+                                   metrics::Ejection::local_origin_failure_percentage};
+static_assert(kEjections.size() == OutlierDetector::kKinds);
 
 std::string words(const std::string& cluster, const OutlierDetector::Event& event) {
   using What = OutlierDetector::Event::What;
@@ -115,7 +121,7 @@ void ClusterState::report_connected(EndpointState& endpoint, MonotonicTime now, 
 }
 
 void ClusterState::tick(MonotonicTime now, Random& random) {
-  shared_->outliers.sweep_if_due(now);
+  shared_->outliers.sweep_if_due(now, random);
   const LoadBalancer::Summary& summary = balancer_.summary(random);
   series_.endpoints.set(summary.total);
   series_.endpoints_healthy.set(summary.healthy);

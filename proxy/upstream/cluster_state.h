@@ -78,6 +78,8 @@ class ClusterState {
   void report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random);
   void report_local_failure(EndpointState& endpoint, bool timeout, MonotonicTime now, Random& random);
 
+  // A connection is there, new or pooled: matters where local failures are told apart.
+  void report_ready(EndpointState& endpoint) { shared_->outliers.on_connected(endpoint.shared->health); }
   // Of a connection without a codec: that it was established is all the success that can be seen.
   void report_connected(EndpointState& endpoint, MonotonicTime now, Random& random);
 

@@ -24,7 +24,14 @@ struct EndpointHealth {
   std::atomic<std::uint32_t> consecutive_gateway_failure{0};
   std::atomic<std::uint32_t> consecutive_local_origin_failure{0};
 
+  // Outcomes of the interval that runs: all in the upper half, those that went well in the lower. Counted only where a
+  // cluster has endpoints enough to compare. `local`: whether a connection came about, when that is told apart.
+  std::atomic<std::uint64_t> outcomes{0};
+  std::atomic<std::uint64_t> local_outcomes{0};
+
   // Written by OutlierDetector under its mutex; read by pages.
+  std::atomic<double> success_rate{-1};  // of the last interval, per cent; -1: too few requests, or endpoints
+  std::atomic<double> local_success_rate{-1};
   std::atomic<MonotonicTime> ejected_at{MonotonicTime{}};
   std::atomic<MonotonicTime> ejected_until{MonotonicTime{}};
   std::atomic<MonotonicTime> unejected_at{MonotonicTime{}};  // epoch: never

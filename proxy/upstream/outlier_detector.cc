@@ -1,6 +1,7 @@
 #include "proxy/upstream/outlier_detector.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace remora::upstream {
@@ -21,6 +22,14 @@ std::string_view OutlierDetector::name(Kind kind) {
       return "consecutive_gateway_failure";
     case Kind::consecutive_local_origin_failure:
       return "consecutive_local_origin_failure";
+    case Kind::success_rate:
+      return "success_rate";
+    case Kind::failure_percentage:
+      return "failure_percentage";
+    case Kind::local_origin_success_rate:
+      return "local_origin_success_rate";
+    case Kind::local_origin_failure_percentage:
+      return "local_origin_failure_percentage";
   }
   return "";
 }
@@ -28,6 +37,8 @@ std::string_view OutlierDetector::name(Kind kind) {
 void OutlierDetector::set_endpoints(std::vector<std::shared_ptr<EndpointHealth>> endpoints) {
   const std::lock_guard lock(mutex_);
   endpoints_ = std::move(endpoints);
+  compares_ = config_.enabled && endpoints_.size() >= std::min(config_.success_rate_minimum_hosts,
+                                                               config_.failure_percentage_minimum_hosts);
   counts_.active = static_cast<std::uint32_t>(
       std::ranges::count_if(endpoints_, [](const auto& endpoint) { return endpoint->ejected.load(); }));
   if (!config_.enabled && counts_.active > 0) {  // the reload turned detection off: nobody would ever take them back
@@ -60,9 +71,11 @@ void OutlierDetector::on_local_failure(EndpointHealth& endpoint, LocalFailure fa
   }
   if (!config_.split_external_local_origin_errors) {
     // Without the split our own failures count as the status that we answer with.
+    count(endpoint.outcomes, false);
     on_5xx(endpoint, failure == LocalFailure::timeout ? 504 : 503, now, random);
     return;
   }
+  count(endpoint.local_outcomes, false);
   if (endpoint.consecutive_local_origin_failure.fetch_add(1, std::memory_order_relaxed) + 1 ==
       config_.consecutive_local_origin_failure) {
     detected(endpoint, Kind::consecutive_local_origin_failure, now, random);
@@ -86,6 +99,8 @@ void OutlierDetector::detected(EndpointHealth& endpoint, Kind kind, MonotonicTim
       break;
     case Kind::consecutive_local_origin_failure:
       reset(endpoint.consecutive_local_origin_failure);
+      break;
+    default:  // the rates begin anew each interval
       break;
   }
 }
@@ -134,30 +149,98 @@ void OutlierDetector::uneject(EndpointHealth& endpoint, MonotonicTime now) {
   tell({Event::What::unejected, {}, endpoint});
 }
 
-void OutlierDetector::sweep_if_due(MonotonicTime now) {
+void OutlierDetector::sweep_if_due(MonotonicTime now, Random& random) {
   MonotonicTime due = next_sweep_.load(std::memory_order_relaxed);
   // The first call only begins the first interval; of workers that come at once, one sweeps.
   if (config_.enabled && now >= due && next_sweep_.compare_exchange_strong(due, now + config_.interval) &&
       due != kNever) {
-    sweep(now);
+    sweep(now, random);
   }
 }
 
-void OutlierDetector::sweep(MonotonicTime now) {
+void OutlierDetector::sweep(MonotonicTime now, Random& random) {
   const std::lock_guard lock(mutex_);
   for (const auto& endpoint : endpoints_) {
-    if (endpoint->ejected.load(std::memory_order_relaxed)) {
-      if (endpoint->ejected_until.load() <= now) {
-        uneject(*endpoint, now);
-      }
-      continue;
+    if (endpoint->ejected.load(std::memory_order_relaxed) && endpoint->ejected_until.load() <= now) {
+      uneject(*endpoint, now);
     }
+  }
+  compare(/*local_origin=*/false, now, random);
+  compare(/*local_origin=*/true, now, random);
+  for (const auto& endpoint : endpoints_) {
     const MonotonicTime back = endpoint->unejected_at.load();
     const std::uint32_t multiplier = endpoint->multiplier.load(std::memory_order_relaxed);
-    if (multiplier > 0 && back != kNever && now - back >= config_.interval) {
+    if (!endpoint->ejected.load(std::memory_order_relaxed) && multiplier > 0 && back != kNever &&
+        now - back >= config_.interval) {
       endpoint->multiplier.store(multiplier - 1, std::memory_order_relaxed);
     }
   }
+}
+
+// Success rates of the interval that ends now. An endpoint stands out when its rate is `stdev_factor` standard
+// deviations below the average of all, or when too many of its requests failed whatever the others did.
+void OutlierDetector::compare(bool local_origin, MonotonicTime now, Random& random) {
+  Rates& rates = rates_[local_origin ? 1 : 0] = {};
+  struct Rate {
+    EndpointHealth* endpoint;
+    double success;
+  };
+  std::vector<Rate> by_rate;
+  std::vector<Rate> by_percentage;
+  double sum = 0;
+  for (const auto& endpoint : endpoints_) {
+    auto& outcomes = local_origin ? endpoint->local_outcomes : endpoint->outcomes;
+    const std::uint64_t both = outcomes.exchange(0, std::memory_order_relaxed);
+    const auto all = static_cast<std::uint32_t>(both >> 32);
+    auto& shown = local_origin ? endpoint->local_success_rate : endpoint->success_rate;
+    shown.store(-1, std::memory_order_relaxed);
+    if (all == 0 || endpoint->ejected.load(std::memory_order_relaxed) || !compares_.load(std::memory_order_relaxed)) {
+      continue;
+    }
+    const double success = 100.0 * static_cast<double>(both & 0xffffffffU) / all;
+    if (all >= std::min(config_.success_rate_request_volume, config_.failure_percentage_request_volume)) {
+      shown.store(success, std::memory_order_relaxed);
+    }
+    if (all >= config_.success_rate_request_volume) {
+      by_rate.push_back({endpoint.get(), success});
+      sum += success;
+    }
+    if (all >= config_.failure_percentage_request_volume) {
+      by_percentage.push_back({endpoint.get(), success});
+    }
+  }
+  const auto stands_out = [&](EndpointHealth& endpoint, Kind kind) {
+    if (!endpoint.ejected.load(std::memory_order_relaxed)) {
+      ++counts_.detected[static_cast<std::size_t>(kind)];
+      eject(endpoint, kind, now, random);
+    }
+  };
+  if (!by_rate.empty() && by_rate.size() >= config_.success_rate_minimum_hosts) {
+    const auto count = static_cast<double>(by_rate.size());
+    rates.average = sum / count;
+    double variance = 0;
+    for (const Rate& rate : by_rate) {
+      variance += (rate.success - rates.average) * (rate.success - rates.average) / count;
+    }
+    rates.threshold = rates.average - config_.success_rate_stdev_factor / 1000.0 * std::sqrt(variance);
+    for (const Rate& rate : by_rate) {
+      if (rate.success < rates.threshold) {
+        stands_out(*rate.endpoint, local_origin ? Kind::local_origin_success_rate : Kind::success_rate);
+      }
+    }
+  }
+  if (!by_percentage.empty() && by_percentage.size() >= config_.failure_percentage_minimum_hosts) {
+    for (const Rate& rate : by_percentage) {
+      if (100.0 - rate.success >= config_.failure_percentage_threshold) {
+        stands_out(*rate.endpoint, local_origin ? Kind::local_origin_failure_percentage : Kind::failure_percentage);
+      }
+    }
+  }
+}
+
+OutlierDetector::Rates OutlierDetector::rates(bool local_origin) const {
+  const std::lock_guard lock(mutex_);
+  return rates_[local_origin ? 1 : 0];
 }
 
 std::uint32_t OutlierDetector::enforcing(Kind kind) const {
@@ -168,6 +251,14 @@ std::uint32_t OutlierDetector::enforcing(Kind kind) const {
       return config_.enforcing_consecutive_gateway_failure;
     case Kind::consecutive_local_origin_failure:
       return config_.enforcing_consecutive_local_origin_failure;
+    case Kind::success_rate:
+      return config_.enforcing_success_rate;
+    case Kind::failure_percentage:
+      return config_.enforcing_failure_percentage;
+    case Kind::local_origin_success_rate:
+      return config_.enforcing_local_origin_success_rate;
+    case Kind::local_origin_failure_percentage:
+      return config_.enforcing_failure_percentage_local_origin;
   }
   return 0;
 }

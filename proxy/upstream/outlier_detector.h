@@ -1,8 +1,8 @@
 // OutlierDetector: takes an endpoint that keeps failing out of the load balancers' sight for a while. Counters are
 // atomics in EndpointHealth, which any worker writes; the rare ejection, and the sweep that ends it, take a mutex. One
 // a cluster, shared by the workers; the main thread calls `sweep` each interval and replaces the detector on a reload
-// (the EndpointHealths stay, and their ejections with them). Semantics: Envoy's consecutive kinds, ejection times that
-// multiply and decay, max_ejection_percent.
+// (the EndpointHealths stay, and their ejections with them). Semantics: Envoy's consecutive kinds, success rates and
+// failure percentages compared each interval, ejection times that multiply and decay, max_ejection_percent.
 #pragma once
 
 #include <array>
@@ -23,8 +23,16 @@ namespace remora::upstream {
 
 class OutlierDetector {
  public:
-  enum class Kind : std::uint8_t { consecutive_5xx, consecutive_gateway_failure, consecutive_local_origin_failure };
-  static constexpr std::size_t kKinds = 3;
+  enum class Kind : std::uint8_t {
+    consecutive_5xx,
+    consecutive_gateway_failure,
+    consecutive_local_origin_failure,
+    success_rate,
+    failure_percentage,
+    local_origin_success_rate,
+    local_origin_failure_percentage
+  };
+  static constexpr std::size_t kKinds = 7;
   static std::string_view name(Kind kind);
 
   // What went wrong on our side of the wire: there is no response to judge.
@@ -51,6 +59,7 @@ class OutlierDetector {
     if (!config_.enabled) {
       return;
     }
+    count(endpoint.outcomes, status < 500);
     if (status < 500) [[likely]] {
       reset(endpoint.consecutive_5xx);
       reset(endpoint.consecutive_gateway_failure);
@@ -62,14 +71,23 @@ class OutlierDetector {
   // A connection was established, new or pooled: matters only with split_external_local_origin_errors.
   void on_connected(EndpointHealth& endpoint) {
     if (config_.enabled && config_.split_external_local_origin_errors) {
+      count(endpoint.local_outcomes, true);
       reset(endpoint.consecutive_local_origin_failure);
     }
   }
 
-  // Takes back those whose time is over, and lets multipliers decay: once each interval, as Envoy does.
-  void sweep(MonotonicTime now);
+  // Once each interval, as Envoy does: takes back those whose time is over, compares what the others did in it, and
+  // lets multipliers decay.
+  void sweep(MonotonicTime now, Random& random);
   // `sweep`, when an interval passed since the last one: any worker may call this as often as it likes.
-  void sweep_if_due(MonotonicTime now);
+  void sweep_if_due(MonotonicTime now, Random& random);
+
+  // What the endpoints' success rates of the last interval were compared with, per cent; -1: they were not.
+  struct Rates {
+    double average = -1;
+    double threshold = -1;  // below it an endpoint stands out
+  };
+  Rates rates(bool local_origin) const;
 
   struct Counts {
     std::array<std::uint64_t, kKinds> detected{};
@@ -81,6 +99,12 @@ class OutlierDetector {
   const model::OutlierDetection& config() const { return config_; }
 
  private:
+  void count(std::atomic<std::uint64_t>& outcomes, bool well) {
+    if (compares_.load(std::memory_order_relaxed)) {
+      outcomes.fetch_add((std::uint64_t{1} << 32) | (well ? 1 : 0), std::memory_order_relaxed);
+    }
+  }
+  void compare(bool local_origin, MonotonicTime now, Random& random);
   static void reset(std::atomic<std::uint32_t>& counter) {
     if (counter.load(std::memory_order_relaxed) != 0) {
       counter.store(0, std::memory_order_relaxed);
@@ -97,10 +121,12 @@ class OutlierDetector {
   HealthGeneration& generation_;
   OnEvent on_event_;
   std::atomic<MonotonicTime> next_sweep_{MonotonicTime{}};
+  std::atomic<bool> compares_{false};  // there are endpoints enough
 
   mutable std::mutex mutex_;  // for what follows, and for ejections
   std::vector<std::shared_ptr<EndpointHealth>> endpoints_;
   Counts counts_;
+  std::array<Rates, 2> rates_{};  // of responses, of local origin
 };
 
 }  // namespace remora::upstream

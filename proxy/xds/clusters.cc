@@ -200,6 +200,35 @@ void read_thresholds(const Scope& scope, const cluster_v3::CircuitBreakers& mess
   }
 }
 
+// Of outlier detection, what compares the endpoints' success rates.
+void read_rates(const Scope& scope, const cluster_v3::OutlierDetection& message, model::OutlierDetection& to) {
+  const auto count = [](bool has, const pb::UInt32Value& value, std::uint32_t& target) {
+    target = has ? value.value() : target;
+  };
+  const auto percent = [&](bool has, std::string_view name, const pb::UInt32Value& value, std::uint32_t& target) {
+    count(has, value, target);
+    check_range(scope.field(name), target, 0, 100);
+  };
+  count(message.has_success_rate_minimum_hosts(), message.success_rate_minimum_hosts(), to.success_rate_minimum_hosts);
+  count(message.has_success_rate_request_volume(), message.success_rate_request_volume(),
+        to.success_rate_request_volume);
+  count(message.has_success_rate_stdev_factor(), message.success_rate_stdev_factor(), to.success_rate_stdev_factor);
+  count(message.has_failure_percentage_minimum_hosts(), message.failure_percentage_minimum_hosts(),
+        to.failure_percentage_minimum_hosts);
+  count(message.has_failure_percentage_request_volume(), message.failure_percentage_request_volume(),
+        to.failure_percentage_request_volume);
+  percent(message.has_failure_percentage_threshold(), "failure_percentage_threshold",
+          message.failure_percentage_threshold(), to.failure_percentage_threshold);
+  percent(message.has_enforcing_success_rate(), "enforcing_success_rate", message.enforcing_success_rate(),
+          to.enforcing_success_rate);
+  percent(message.has_enforcing_local_origin_success_rate(), "enforcing_local_origin_success_rate",
+          message.enforcing_local_origin_success_rate(), to.enforcing_local_origin_success_rate);
+  percent(message.has_enforcing_failure_percentage(), "enforcing_failure_percentage",
+          message.enforcing_failure_percentage(), to.enforcing_failure_percentage);
+  percent(message.has_enforcing_failure_percentage_local_origin(), "enforcing_failure_percentage_local_origin",
+          message.enforcing_failure_percentage_local_origin(), to.enforcing_failure_percentage_local_origin);
+}
+
 void read_outlier(const Scope& scope, const cluster_v3::OutlierDetection& message, model::OutlierDetection& to) {
   to.enabled = true;
   const auto count = [](bool has, const pb::UInt32Value& value, std::uint32_t& target) {
@@ -243,13 +272,8 @@ void read_outlier(const Scope& scope, const cluster_v3::OutlierDetection& messag
     to.max_ejection_time_jitter =
         read_duration(scope.field("max_ejection_time_jitter"), message.max_ejection_time_jitter());
   }
-  const char* const kOnlyOff = "only 0 is supported by this version of Remora, which ejects on consecutive failures";
-  if (message.enforcing_success_rate().value() != 0) {
-    scope.error("enforcing_success_rate", kOnlyOff);
-  }
-  if (message.enforcing_local_origin_success_rate().value() != 0) {
-    scope.error("enforcing_local_origin_success_rate", kOnlyOff);
-  }
+  to.always_eject_one_host = message.always_eject_one_host().value();
+  read_rates(scope, message, to);
 }
 
 void read_connection(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {

@@ -105,5 +105,35 @@ TEST(Outliers, TenPerCentOfTwoIsNobody) {
   EXPECT_EQ(ask(story, 20), 10);
 }
 
+TEST(Outliers, TheOneThatFailsMoreOftenThanTheOthersIsEjected) {
+  Story story({.cluster = "lb_policy: ROUND_ROBIN, outlier_detection: {interval: 10s, max_ejection_percent: 50, "
+                          "success_rate_request_volume: 20}",
+               .upstreams = 5});
+  for (int i = 0; i < 150; ++i) {
+    story.upstream(0).next(i % 2 == 0 ? answer(500, "") : answer(200, "ok"));  // never five in a row
+  }
+  EXPECT_GT(ask(story, 200), 10);
+  story.advance(10s);
+  const std::size_t until_then = story.upstream(0).requests().size();
+  EXPECT_EQ(ask(story, 50), 0);
+  EXPECT_EQ(story.upstream(0).requests().size(), until_then);
+  EXPECT_EQ(story.cluster_metrics().ejections[metrics::Ejection::success_rate].value(), 1U);
+}
+
+TEST(Outliers, WhereLocalFailuresAreSplitAConnectionEndsTheirRow) {
+  World world = detecting(", split_external_local_origin_errors: true, consecutive_local_origin_failure: 3");
+  world.upstreams = 1;
+  Story story(world);
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 2; ++i) {
+      story.upstream().next(hang_up());
+      story.client_sends("POST /");
+      story.client_gets(503);
+    }
+    story.client_sends("GET /");
+    story.client_gets(200);
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios

@@ -38,7 +38,7 @@ struct Outliers : ::testing::Test {
   bool ejected(int which) const { return endpoints[static_cast<std::size_t>(which)]->ejected; }
   void pass(Milliseconds time) {
     now += time;
-    detector().sweep(now);
+    detector().sweep(now, random);
   }
 
   model::OutlierDetection config;
@@ -190,15 +190,15 @@ TEST_F(Outliers, TurnedOffFreesWhoWasEjected) {
 }
 
 TEST_F(Outliers, SweepsOnceAnInterval) {
-  detector().sweep_if_due(now);  // begins the first interval
+  detector().sweep_if_due(now, random);  // begins the first interval
   answer(0, 500, 5);
   for (int i = 0; i < 119; ++i) {
     now += Milliseconds(250);
-    detector().sweep_if_due(now);
+    detector().sweep_if_due(now, random);
     EXPECT_TRUE(ejected(0));
   }
   now += Milliseconds(250);
-  detector().sweep_if_due(now);
+  detector().sweep_if_due(now, random);
   EXPECT_FALSE(ejected(0));
 }
 
@@ -208,6 +208,91 @@ TEST_F(Outliers, StrangersAreNotEjected) {
     detector().on_response(gone, 500, now, random);
   }
   EXPECT_FALSE(gone.ejected);
+}
+
+// Endpoints whose success rates are compared: `failures` of a hundred requests each, spread so that none are in a row.
+struct Rates : Outliers {
+  void ask(std::initializer_list<int> failures, int requests = 100) {
+    config.consecutive_5xx = config.consecutive_gateway_failure = 0;
+    for (std::size_t i = endpoints.size(); i < failures.size(); ++i) {
+      endpoints.push_back(std::make_shared<EndpointHealth>("e" + std::to_string(i)));
+    }
+    int which = 0;
+    for (const int failed : failures) {
+      answer(which, 500, failed);
+      answer(which++, 200, requests - failed);
+    }
+    pass(Seconds(10));
+  }
+};
+
+// The example of Envoy's own comment: rates 50, 100, 100, 100, 100 have average 90, deviation 20, and threshold 52.
+TEST_F(Rates, TheOneThatFailsMoreThanTheOthersIsEjected) {
+  ask({50, 0, 0, 0, 0});
+  EXPECT_TRUE(ejected(0));
+  EXPECT_DOUBLE_EQ(detector().rates(false).average, 90);
+  EXPECT_DOUBLE_EQ(detector().rates(false).threshold, 52);
+  EXPECT_DOUBLE_EQ(endpoints[0]->success_rate.load(), 50);
+  EXPECT_EQ(detector().counts().enforced[static_cast<std::size_t>(OutlierDetector::Kind::success_rate)], 1U);
+  pass(Seconds(30));
+  EXPECT_FALSE(ejected(0));
+  EXPECT_DOUBLE_EQ(detector().rates(false).average, -1) << "nothing was asked";
+}
+
+TEST_F(Rates, WhoFailsNoMoreThanTheOthersStays) {
+  ask({50, 45, 40, 45, 50});
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_FALSE(ejected(i));
+  }
+}
+
+TEST_F(Rates, TooFewEndpointsOrRequestsAreNotCompared) {
+  ask({100, 0, 0, 0});
+  EXPECT_FALSE(ejected(0));
+  EXPECT_EQ(endpoints[0]->outcomes.load(), 0U) << "nor counted";
+  made.reset();
+  ask({99, 0, 0, 0, 0}, 99);
+  EXPECT_FALSE(ejected(0));
+  EXPECT_DOUBLE_EQ(endpoints[0]->success_rate.load(), 0) << "shown, for failure_percentage takes 50";
+}
+
+TEST_F(Rates, AnIntervalIsJudgedByItself) {
+  ask({10, 10, 10, 10, 10});
+  ask({50, 0, 0, 0, 0}, 60);
+  EXPECT_FALSE(ejected(0)) << "60 requests do not do";
+}
+
+TEST_F(Rates, AFailurePercentageEjectsWhateverTheOthersDo) {
+  config.enforcing_failure_percentage = 100;
+  ask({90, 85, 84, 90, 90});
+  EXPECT_TRUE(ejected(0));
+  EXPECT_TRUE(ejected(1)) << "85 is enough";
+  EXPECT_FALSE(ejected(2));
+}
+
+TEST_F(Rates, NotEnforcedIsToldAndNothingElse) {
+  config.enforcing_success_rate = 0;
+  ask({50, 0, 0, 0, 0});
+  EXPECT_FALSE(ejected(0));
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0], OutlierDetector::Event::What::not_enforced);
+}
+
+TEST_F(Rates, LocalFailuresAreComparedApartWhenSplit) {
+  config.split_external_local_origin_errors = true;
+  config.consecutive_local_origin_failure = 0;
+  endpoints.push_back(std::make_shared<EndpointHealth>("e4"));
+  for (int which = 0; which < 5; ++which) {
+    lose(which, LocalFailure::connect_failed, which == 0 ? 50 : 0);
+    for (int i = which == 0 ? 50 : 0; i < 100; ++i) {
+      detector().on_connected(*endpoints[static_cast<std::size_t>(which)]);
+    }
+  }
+  pass(Seconds(10));
+  EXPECT_TRUE(ejected(0));
+  EXPECT_DOUBLE_EQ(detector().rates(true).threshold, 52);
+  EXPECT_EQ(detector().counts().enforced[static_cast<std::size_t>(OutlierDetector::Kind::local_origin_success_rate)],
+            1U);
 }
 
 }  // namespace

@@ -209,6 +209,17 @@ TEST(Defaults, OutlierDetection) {
   EXPECT_EQ(outlier.base_ejection_time, 30s);
   EXPECT_EQ(outlier.max_ejection_time, 300s);
   EXPECT_EQ(outlier.max_ejection_percent, 10U);
+  EXPECT_EQ(outlier.success_rate_minimum_hosts, 5U);
+  EXPECT_EQ(outlier.success_rate_request_volume, 100U);
+  EXPECT_EQ(outlier.success_rate_stdev_factor, 1900U);
+  EXPECT_EQ(outlier.enforcing_success_rate, 100U);
+  EXPECT_EQ(outlier.enforcing_local_origin_success_rate, 100U);
+  EXPECT_EQ(outlier.failure_percentage_minimum_hosts, 5U);
+  EXPECT_EQ(outlier.failure_percentage_request_volume, 50U);
+  EXPECT_EQ(outlier.failure_percentage_threshold, 85U);
+  EXPECT_EQ(outlier.enforcing_failure_percentage, 0U);
+  EXPECT_EQ(outlier.enforcing_failure_percentage_local_origin, 0U);
+  EXPECT_FALSE(outlier.always_eject_one_host);
   parts.cluster = "outlier_detection: {base_ejection_time: 400s}";
   EXPECT_EQ(load(parts)->clusters.at("a")->outlier.max_ejection_time, 400s);
 }

@@ -283,6 +283,17 @@ TEST_F(Full, Resilience) {
   EXPECT_EQ(outlier.max_ejection_time, 20s);
   EXPECT_EQ(outlier.max_ejection_time_jitter, 500ms);
   EXPECT_EQ(outlier.max_ejection_percent, 60U);
+  EXPECT_EQ(outlier.success_rate_minimum_hosts, 6U);
+  EXPECT_EQ(outlier.success_rate_request_volume, 101U);
+  EXPECT_EQ(outlier.success_rate_stdev_factor, 1800U);
+  EXPECT_EQ(outlier.enforcing_success_rate, 40U);
+  EXPECT_EQ(outlier.enforcing_local_origin_success_rate, 30U);
+  EXPECT_EQ(outlier.failure_percentage_minimum_hosts, 7U);
+  EXPECT_EQ(outlier.failure_percentage_request_volume, 51U);
+  EXPECT_EQ(outlier.failure_percentage_threshold, 80U);
+  EXPECT_EQ(outlier.enforcing_failure_percentage, 20U);
+  EXPECT_EQ(outlier.enforcing_failure_percentage_local_origin, 10U);
+  EXPECT_TRUE(outlier.always_eject_one_host);
   EXPECT_EQ(api.breaker.failure_threshold, 8U);
   EXPECT_EQ(api.breaker.recovery_time, 2500ms);
   EXPECT_EQ(api.breaker.probes, 2U);
