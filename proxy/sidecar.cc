@@ -69,10 +69,14 @@ Sidecar::Sidecar(const Options& options, unsigned concurrency, Logging& logging,
       logging_(logging),
       log_(logging.of("main")),
       command_line_options_(options_json(options, concurrency)),
+      pool_log_(logging.of("pool")),
+      connection_log_(logging.of("connection")),
       started_at_(loop_.precise_now()),
       snapshot_(std::move(snapshot)),
       snapshot_loaded_(loop_.wall_now()),
-      shared_(concurrency),
+      shared_(concurrency,
+              [&log = logging.of("upstream")](const std::string& words) { REMORA_LOG(log, info, "{}", words); },
+              {.upstream = &pool_log_, .downstream = &connection_log_}),
       registry_({.version = std::string(version_number()), .flags_text = label_of_flags}),
       access_log_(report_access_log),
       lifecycle_({.min_drain = options.min_drain_time, .deadline = options.drain_time}) {
@@ -94,6 +98,8 @@ int Sidecar::run() {
   listen_to_signals();
   if (auto started = start_admin(); !started) {
     fail_start(started.error().message);
+  } else if (auto ours = check_addresses(); !ours) {
+    fail_start(ours.error().message);
   } else {
     start_workers();
   }
@@ -131,6 +137,20 @@ Result<void> Sidecar::start_admin() {
     }
     std::fputs(address.to_string().c_str(), file);
     std::fclose(file);
+  }
+  return {};
+}
+
+// Workers share ports with each other, but not with another process. (One that hands its listeners over to us, when
+// that comes, will be asked for its sockets instead.)
+Result<void> Sidecar::check_addresses() const {
+  for (const auto& listener : snapshot_->listeners) {
+    if (listener->bind_to_port && net::somebody_listens(listener->address)) {
+      return fail(fmt::format(
+          "listener '{}': {} is in use: another process listens there (another Remora, perhaps), and the two "
+          "would share its connections by chance. Stop it, or choose another address",
+          listener->name, listener->address.to_string()));
+    }
   }
   return {};
 }

@@ -39,6 +39,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
 
   // sidecar.cc: start, signals, end
   Result<void> start_admin();
+  Result<void> check_addresses() const;
   void start_workers();
   void on_applied(unsigned worker, const Applied& applied);
   void on_all_applied();
@@ -74,6 +75,19 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   Logging& logging_;
   spdlog::logger& log_;
   const std::string command_line_options_;  // JSON
+
+  // A logger as parts that know none see it.
+  class DebugLog final : public EventLog {
+   public:
+    explicit DebugLog(spdlog::logger& logger) : logger_(logger) {}
+    bool wants_debug() const override { return logger_.should_log(spdlog::level::debug); }
+    void debug(const std::string& words) override { REMORA_LOG(logger_, debug, "{}", words); }
+
+   private:
+    spdlog::logger& logger_;
+  };
+  DebugLog pool_log_;
+  DebugLog connection_log_;
 
   LibeventLoop loop_;
   const MonotonicTime started_at_;

@@ -22,6 +22,7 @@ Worker::Worker(Loop& loop, net::Network& network, upstream::SharedState& shared,
       context_(loop, blocks_, random_, metrics),
       connections_{loop, blocks_, {scratch_.get(), kScratchSize}} {
   context_.access_log = access_log;
+  context_.connection_log = shared.connection_logs().downstream;
   context_.own_ip = network.own_address().ip();
   context_.account_task.bind<&Worker::settle_turn>(this);
   tick_timer_.bind<&Worker::tick>(this);

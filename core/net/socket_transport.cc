@@ -243,6 +243,27 @@ std::expected<std::unique_ptr<Transport>, int> SocketNetwork::connect(const Addr
   return transport;
 }
 
+bool somebody_listens(const Address& at) {
+  const int fd = ::socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    return false;
+  }
+  bool taken = false;
+  if (!at.is_ip()) {
+    // The path of a Unix socket is taken over when we listen: asking is the only way to know.
+    taken = ::connect(fd, at.data(), at.size()) == 0 || errno == EAGAIN;
+  } else if (at.port() != 0) {
+    // Without SO_REUSEPORT a bind fails beside any listening socket; SO_REUSEADDR forgives what only lingers.
+    set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (at.family() == AF_INET6) {
+      set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    }
+    taken = ::bind(fd, at.data(), at.size()) != 0 && errno == EADDRINUSE;
+  }
+  ::close(fd);
+  return taken;
+}
+
 Result<std::unique_ptr<Acceptor>> SocketNetwork::listen(const Address& at, const ListenOptions& options,
                                                         AcceptEvents& events) {
   const int fd = ::socket(at.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -51,4 +51,8 @@ class SocketNetwork final : public Network {
   int spare_fd_;  // given up to accept, and refuse, when there is no other
 };
 
+// Does somebody listen on `at` already? To be asked before our own sockets are open: these share their port by
+// SO_REUSEPORT, with which the kernel would let a second process of the same user take half of the connections.
+bool somebody_listens(const Address& at);
+
 }  // namespace remora::net

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/base/arena.h"
+#include "core/base/event_log.h"
 #include "core/base/random.h"
 #include "core/event/loop.h"
 #include "metrics/registry.h"
@@ -34,6 +35,7 @@ struct WorkerContext {
   Exchange* touched = nullptr;           // exchanges that did something in this turn
   Task account_task;                     // settles them when the turn is over
   AccessLogQueue* access_log = nullptr;  // null: no listener logs
+  EventLog* connection_log = nullptr;    // may be null
   std::string own_ip;                    // this machine's address, for x-forwarded-for
   bool health_check_failed = false;      // /healthcheck/fail: answers say close, so that balancers find out soon
   std::uint64_t next_connection_id = 0;

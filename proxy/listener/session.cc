@@ -1,5 +1,9 @@
 #include "proxy/listener/session.h"
 
+#include <fmt/format.h>
+
+#include <cstring>
+
 #include "proxy/listener/listener.h"
 
 namespace remora::proxy {
@@ -15,6 +19,14 @@ http::CodecLimits limits_of(const model::HttpConnectionManager& config) {
 }
 
 }  // namespace
+
+template <typename... Words>
+void Session::say(std::string_view format, const Words&... words) {
+  debug(listener_.worker().connection_log, [&] {
+    return fmt::format("[C{}] listener '{}', {}: {}", facts_.id, listener_.context().config->name, remote_text_,
+                       fmt::format(fmt::runtime(format), words...));
+  });
+}
 
 Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, std::uint64_t id)
     : listener_(listener),
@@ -37,6 +49,7 @@ Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, 
     listener_.loop().arm(max_duration_, http.max_connection_duration);
   }
   arm_idle();
+  say("accepted");
 }
 
 void Session::arm_idle() {
@@ -59,7 +72,7 @@ std::size_t Session::on_bytes(std::string_view bytes) {
 
 void Session::on_end() {
   if (codec_.feed_end()) {
-    end();
+    end("closed by the client");
   }
 }
 
@@ -69,7 +82,9 @@ void Session::on_drained() {
   }
 }
 
-void Session::on_closed(net::CloseReason) { end(); }
+void Session::on_closed(net::CloseReason reason) {
+  end(reason.error != 0 ? std::strerror(reason.error) : closing_ ? "closed" : "closed by the client");
+}
 
 Arena& Session::on_message_begin() {
   exchange_ = Exchange::create(listener_.worker(), listener_.context(), *this, facts_);
@@ -138,7 +153,7 @@ void Session::on_codec_close() {
 
 void Session::on_timer() {
   if (exchange_ == nullptr) {
-    end();  // idle
+    end("idle timeout");
     return;
   }
   if (begun_) {
@@ -159,13 +174,14 @@ void Session::drain() {
   }
 }
 
-void Session::abort() { end(); }
+void Session::abort() { end("closed with what was in flight"); }
 
-void Session::end() {
+void Session::end(std::string_view why) {
   if (ended_) {
     return;
   }
   ended_ = true;
+  say("{}, after {} requests", why, requests_);
   timer_.cancel();
   max_duration_.cancel();
   connection_.close_now();

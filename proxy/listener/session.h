@@ -47,7 +47,9 @@ class Session final : public Downstream, net::ConnectionEvents, http::ServerCode
   void on_timer();  // idle between requests, or a head that does not come
   void on_max_duration();
   void arm_idle();
-  void end();
+  void end(std::string_view why);
+  template <typename... Words>
+  void say(std::string_view format, const Words&... words);  // at debug level
 
   Listener& listener_;
   net::Connection connection_;

@@ -39,9 +39,11 @@ std::string words(const std::string& cluster, const OutlierDetector::Event& even
 
 }  // namespace
 
-ClusterShared::ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in)
+ClusterShared::ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in,
+                             EventLog* connections_in)
     : config(std::move(config_in)),
       log(std::move(log_in)),
+      connections(connections_in),
       limits(config->thresholds),
       breaker(config->breaker,
               [this](Breaker::State from, Breaker::State to, std::string_view why) {
@@ -69,7 +71,7 @@ std::shared_ptr<ClusterShared> SharedState::cluster(const std::shared_ptr<const 
   const std::lock_guard lock(mutex_);
   std::shared_ptr<ClusterShared>& slot = by_name_[config->name];
   if (!slot || slot->config != config) {
-    slot = std::make_shared<ClusterShared>(config, workers_, log_);
+    slot = std::make_shared<ClusterShared>(config, workers_, log_, connections_.upstream);
   }
   return slot;
 }

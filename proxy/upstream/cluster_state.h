@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/base/event_log.h"
 #include "core/base/random.h"
 #include "metrics/registry.h"
 #include "proxy/model/snapshot.h"
@@ -26,11 +27,20 @@ namespace remora::upstream {
 // Words for the operator when a cluster's fitness changes: a breaker opens, an endpoint is ejected. Any thread.
 using ClusterLog = std::function<void(const std::string&)>;
 
+// Who hears of connections; both may be null, and outlive the state. Any thread.
+struct ConnectionLogs {
+  EventLog* upstream = nullptr;    // Envoy's logger `pool`
+  EventLog* downstream = nullptr;  // `connection`
+};
+
 struct ClusterShared {
-  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in);
+  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in,
+                EventLog* connections_in = nullptr);
 
   const std::shared_ptr<const model::Cluster> config;
   const ClusterLog log;
+  EventLog* const connections;
+  std::atomic<std::uint64_t> next_connection_id{0};
   HealthGeneration health_generation{0};
   std::array<std::atomic<std::uint64_t>, 3> breaker_entered{};  // by Breaker::State
   ClusterLimits limits;
@@ -41,7 +51,9 @@ struct ClusterShared {
 
 class SharedState {
  public:
-  explicit SharedState(std::size_t workers, ClusterLog log = {}) : workers_(workers), log_(std::move(log)) {}
+  explicit SharedState(std::size_t workers, ClusterLog log = {}, ConnectionLogs connections = {})
+      : workers_(workers), log_(std::move(log)), connections_(connections) {}
+  const ConnectionLogs& connection_logs() const { return connections_; }
   std::size_t workers() const { return workers_; }
 
   // The shared part of this very configuration: made by whoever asks first. Any thread; takes a lock.
@@ -52,6 +64,7 @@ class SharedState {
  private:
   const std::size_t workers_;
   const ClusterLog log_;
+  const ConnectionLogs connections_;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<ClusterShared>> by_name_;
 };
@@ -68,6 +81,8 @@ class ClusterState {
   ClusterLimits& limits() { return shared_->limits; }
   Breaker& breaker() { return shared_->breaker; }
   metrics::ClusterSeries& series() { return series_; }
+  EventLog* log() { return shared_->connections; }
+  std::uint64_t next_connection_id() { return shared_->next_connection_id.fetch_add(1, std::memory_order_relaxed); }
   const http::CodecLimits& response_limits() const { return response_limits_; }
 
   // Null: no endpoint is fit to be called.

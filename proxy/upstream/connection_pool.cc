@@ -1,5 +1,8 @@
 #include "proxy/upstream/connection_pool.h"
 
+#include <fmt/format.h>
+
+#include <cstring>
 #include <utility>
 
 #include "proxy/upstream/cluster_state.h"
@@ -28,10 +31,20 @@ void unlink(LinkedList<T>& list, T& item, T* T::* next, T* T::* previous) {
 
 // ---- UpstreamConnection
 
+template <typename... Words>
+void UpstreamConnection::say(std::string_view format, const Words&... words) {
+  debug(pool_.cluster_.log(), [&] {
+    return fmt::format("[C{}] cluster '{}', {}: {}", id_, pool_.cluster_.config().name, pool_.endpoint_.shared->text,
+                       fmt::format(fmt::runtime(format), words...));
+  });
+}
+
 UpstreamConnection::UpstreamConnection(ConnectionPool& pool, std::unique_ptr<net::Transport> transport)
     : pool_(pool),
+      id_(pool.cluster_.next_connection_id()),
       connection_(pool.connections_, std::move(transport), *this, /*connecting=*/true),
       codec_(connection_, *this, pool.cluster_.response_limits()) {
+  say("connects");
   timer_.bind<&UpstreamConnection::on_connect_timeout>(this);
   max_age_.bind<&UpstreamConnection::on_expired>(this);
 }
@@ -50,6 +63,7 @@ std::string_view UpstreamConnection::local_text() {
 }
 
 void UpstreamConnection::on_connected() {
+  say("connected");
   timer_.cancel();
   timer_.bind<&UpstreamConnection::on_idle_timeout>(this);
   pool_.cluster_.series().connections_opened.add();
@@ -62,6 +76,7 @@ void UpstreamConnection::on_connected() {
 
 std::size_t UpstreamConnection::on_bytes(std::string_view bytes) {
   if (state_ != State::leased) {
+    say("closes: bytes came that nobody asked for");
     close(false);  // an answer that nobody asked for must not meet the next request
     return bytes.size();
   }
@@ -70,6 +85,7 @@ std::size_t UpstreamConnection::on_bytes(std::string_view bytes) {
 }
 
 void UpstreamConnection::on_end() {
+  say("closed by the endpoint, after {} requests", requests_);
   if (state_ == State::leased) {
     codec_.feed_end(/*clean=*/true);
   }
@@ -84,9 +100,11 @@ void UpstreamConnection::on_drained() {
 
 void UpstreamConnection::on_closed(net::CloseReason reason) {
   if (state_ == State::connecting) {
+    say("cannot connect: {}", std::strerror(reason.error));
     pool_.on_gone(*this, {ConnectFailure::Kind::failed, reason.error});
     return;
   }
+  say("lost after {} requests: {}", requests_, std::strerror(reason.error));
   if (state_ == State::leased) {
     codec_.feed_end(/*clean=*/false);
   }
@@ -100,6 +118,7 @@ void UpstreamConnection::on_client_stream_done(bool reusable) {
   }
   const auto limit = pool_.cluster_.config().max_requests_per_connection;
   if (!reusable || expired_ || connection_.end_seen() || !connection_.open() || (limit > 0 && requests_ >= limit)) {
+    say("closes after {} requests", requests_);
     close(false);
     return;
   }
@@ -109,15 +128,20 @@ void UpstreamConnection::on_client_stream_done(bool reusable) {
 
 void UpstreamConnection::abandon() {
   lease_ = nullptr;
+  say("closes: its request was given up");
   close(true);
 }
 
 void UpstreamConnection::on_connect_timeout() {
+  say("cannot connect: nothing came within {} ms", pool_.cluster_.config().connect_timeout.count());
   connection_.close_now();
   pool_.on_gone(*this, {ConnectFailure::Kind::timeout, 0});
 }
 
-void UpstreamConnection::on_idle_timeout() { close(false); }
+void UpstreamConnection::on_idle_timeout() {
+  say("idle timeout, after {} requests", requests_);
+  close(false);
+}
 
 void UpstreamConnection::close(bool reset) {
   if (state_ == State::closed) {

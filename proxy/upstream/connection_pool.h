@@ -75,8 +75,11 @@ class UpstreamConnection final : public Retirable, net::ConnectionEvents, http::
   void on_idle_timeout();
   void on_expired() { expired_ = true; }
   void close(bool reset);
+  template <typename... Words>
+  void say(std::string_view format, const Words&... words);  // at debug level
 
   ConnectionPool& pool_;
+  const std::uint64_t id_;  // in its cluster, for logs
   net::Connection connection_;
   http::Http1Client codec_;
   LeaseEvents* lease_ = nullptr;

@@ -74,6 +74,18 @@ def test_config_dump_is_envoys(pair):
             assert dump == theirs[kind]
         # What we lack, Envoy has empty.
         assert all(set(dump) == {"@type"} for kind, dump in theirs.items() if kind not in ours)
+    for masked in (
+        "mask=bootstrap.admin",
+        "mask=static_listeners",
+        "resource=static_clusters&mask=cluster.name,last_updated",
+        "resource=static_clusters&mask=cluster.load_assignment.endpoints",
+        "resource=static_listeners&mask=listener.address.socket_address",
+        "resource=dynamic_active_clusters",
+        "resource=static_clusters&mask=",
+    ):
+        assert _shape(remora.admin(f"/config_dump?{masked}").json()) == _shape(envoy.admin(f"/config_dump?{masked}").json())
+    for bad in ("mask=nope", "mask=static_clusters.cluster.name", "resource=static_clusters&mask=nope", "resource=bootstrap"):
+        assert remora.admin(f"/config_dump?{bad}").status == envoy.admin(f"/config_dump?{bad}").status == 400
     assert remora.admin("/config_dump?resource=nope").status == envoy.admin("/config_dump?resource=nope").status == 404
 
 
@@ -135,9 +147,12 @@ def test_health_check_fail_and_ok(simple):
     ready = simple.admin("/ready")
     assert (ready.status, ready.text) == (503, "DRAINING\n")
     assert simple.admin("/server_info").json()["state"] == "DRAINING"
-    assert simple.fetch().status == 200, "traffic goes on"
+    with simple.connect() as client:
+        answer = client.request("GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        assert (answer.status, answer.get("connection")) == (200, "close"), "traffic goes on, but not this connection"
     assert simple.admin("/healthcheck/ok", "POST").status == 200
     assert simple.admin("/ready").text == "LIVE\n"
+    assert simple.fetch("GET / HTTP/1.1\r\nhost: a\r\n\r\n").get("connection") is None
 
 
 def test_log_levels_change_at_once(simple):

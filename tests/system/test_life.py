@@ -194,3 +194,35 @@ def test_no_descriptor_leaks(simple, up):
         up.script.append(u.close())
         simple.fetch()
     until(lambda: simple.proxy.open_fds() <= before + 2, 3, "descriptors to come back")
+
+
+@pytest.mark.parametrize("kind", ["port", "pipe"])
+def test_two_do_not_share_a_listener(remora, up, tmp_path, kind):
+    """SO_REUSEPORT, which the workers share their port by, would let a second process take half of the connections;
+    the path of a Unix socket would simply be taken over."""
+    first = remora([b.route("/", "up")], [b.cluster("up", up.port)], concurrency=3)
+    listener = b.listener(first.port, b.hcm([b.virtual_host("all", ["*"], [b.route("/", "up")])]), "late")
+    place = f"127.0.0.1:{first.port}"
+    with socket.socket(socket.AF_UNIX) as held:
+        if kind == "pipe":
+            place = str(tmp_path / "listener")
+            held.bind(place)
+            held.listen()
+            listener["address"] = {"pipe": {"path": place}}
+        config = b.bootstrap([listener], [b.cluster("up", up.port)], ports.free_port())
+        second = proxy.Proxy(binaries.remora(), config, name="second", concurrency=3, ready=False)
+        assert second.wait(20) == 1
+    assert f"listener 'late': {place} is in use: another process listens there" in second.stderr()
+    assert [first.fetch().status for _ in range(8)] == [200] * 8
+
+
+def test_connections_are_told_at_debug_level(remora, up):
+    clusters = [b.cluster("up", up.port), b.cluster("dead", ports.free_port())]
+    running = remora([b.route("/dead", "dead"), b.route("/", "up")], clusters)
+    assert running.fetch().status == 200
+    assert "[C" not in running.proxy.stderr()
+    assert running.proxy.admin("/logging?paths=pool:debug,connection:debug", "POST").status == 200
+    with running.connect() as client:
+        assert client.request(get("/dead")).status == 503
+    for words in ("cannot connect: Connection refused", "closed by the client, after 1 requests"):
+        until(lambda words=words: words in running.proxy.stderr(), 5, words)
