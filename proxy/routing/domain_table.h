@@ -27,8 +27,9 @@ class DomainTable {
   // Open addressing, at most half full.
   class Names {
    public:
-    void add(std::string_view text, std::uint32_t virtual_host);
-    std::uint32_t find(std::string_view text) const;
+    void add(std::string_view text, std::uint64_t hash, std::uint32_t virtual_host);
+    std::uint32_t find(std::string_view text, std::uint64_t hash) const;
+    bool empty() const { return used_ == 0; }
 
    private:
     void insert(const Entry& entry);
@@ -44,8 +45,8 @@ class DomainTable {
   static Names& of_length(std::vector<Wildcards>& all, std::size_t length);
 
   Names exact_;
-  std::vector<Wildcards> suffixes_;  // longest first
-  std::vector<Wildcards> prefixes_;  // longest first
+  std::vector<Wildcards> suffixes_;  // shortest first
+  std::vector<Wildcards> prefixes_;  // shortest first
   std::uint32_t default_ = kNone;
   bool only_default_ = true;
 };
