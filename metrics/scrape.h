@@ -18,9 +18,13 @@ class Collector : public prometheus::Collectable {
 
   // In the catalog's order, series sorted by labels; families without series are left out.
   std::vector<prometheus::MetricFamily> Collect() const override;
+  // What prometheus::TextSerializer makes of that, byte for byte; a test holds the two together.
   std::string text() const;
 
  private:
+  template <typename Sheet>
+  void fill(Sheet& sheet) const;
+
   const Registry& registry_;
 };
 

@@ -1,6 +1,7 @@
 // Reads what a scrape prints as a strict parser would: Prometheus' text format 0.0.4 and its naming rules.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
 #include <unistd.h>
 
 #include <cctype>
@@ -14,13 +15,14 @@
 #include <vector>
 
 #include "metrics/registry.h"
+#include "metrics/scrape.h"
 
 namespace remora::metrics {
 namespace {
 
 using namespace std::chrono_literals;
 
-std::string full_scrape() {
+Registry& full_registry() {
   static Registry registry({"0.1.0", 10, nullptr});
   static const bool once = [] {
     for (int w = 0; w < 2; ++w) {
@@ -49,8 +51,10 @@ std::string full_scrape() {
     return true;
   }();
   (void)once;
-  return registry.scrape();
+  return registry;
 }
+
+std::string full_scrape() { return full_registry().scrape(); }
 
 struct Sample {
   std::string name;
@@ -162,6 +166,20 @@ TEST(Exposition, EveryMetricIsExplainedToPeople) {
       EXPECT_THAT(docs.str(), testing::HasSubstr("`" + std::string(label) + "`")) << label;
     }
   }
+}
+
+// Our own printing is prometheus-cpp's, but for what moves between two scrapes: the process's own numbers.
+TEST(Exposition, IsWhatPrometheusOwnSerializerPrints) {
+  const auto still = [](std::istringstream text) {
+    std::string out;
+    for (std::string line; std::getline(text, line);) {
+      out += line.starts_with("process_") ? "" : line + "\n";
+    }
+    return out;
+  };
+  std::ostringstream expected;
+  prometheus::TextSerializer().Serialize(expected, Collector(full_registry()).Collect());
+  EXPECT_EQ(still(std::istringstream(full_scrape())), still(std::istringstream(expected.str())));
 }
 
 TEST(Exposition, PassesPromtool) {
