@@ -65,6 +65,9 @@ enum class Id : std::uint8_t {
   workers,
   config_version,
   config_update_time,
+  discovery_age,
+  discovery_failing,
+  discovery_holding,
   draining,
   build_info,
 

@@ -97,6 +97,10 @@ void Registry::on_scrape(Id id, std::vector<std::string> labels, std::function<d
   callbacks_.push_back({id, std::move(labels), std::move(value)});
 }
 
+void Registry::on_scrape_each(Id id, std::function<Samples()> samples) {
+  samplers_.emplace_back(id, std::move(samples));
+}
+
 std::string Registry::scrape() const { return Collector(*this).text(); }
 
 }  // namespace remora::metrics

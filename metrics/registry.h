@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "metrics/catalog.h"
@@ -77,6 +78,9 @@ class Registry {
 
   // A number that main knows, asked for at each scrape. `labels` are the values of the catalog's label names, in order.
   void on_scrape(Id id, std::vector<std::string> labels, std::function<double()> value);
+  // The same for label sets that come and go: `samples` gives those that there are at a scrape.
+  using Samples = std::vector<std::pair<std::vector<std::string>, double>>;
+  void on_scrape_each(Id id, std::function<Samples()> samples);
 
   // The Prometheus text format, version 0.0.4.
   std::string scrape() const;
@@ -97,6 +101,7 @@ class Registry {
   std::array<std::unique_ptr<Admission>, static_cast<std::size_t>(Capped::count_)> admission_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
   std::vector<Callback> callbacks_;
+  std::vector<std::pair<Id, std::function<Samples()>>> samplers_;
 };
 
 }  // namespace remora::metrics

@@ -366,6 +366,11 @@ void Collector::fill(Sheet& sheet) const {
   for (const Registry::Callback& callback : registry_.callbacks_) {
     sheet.add(callback.id, callback.labels, callback.value());
   }
+  for (const auto& [id, samples] : registry_.samplers_) {
+    for (const auto& [labels, value] : samples()) {
+      sheet.add(id, labels, value);
+    }
+  }
   collect_process(sheet, registry_.options_);
 }
 

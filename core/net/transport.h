@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "core/base/address.h"
 
@@ -50,6 +51,8 @@ class Transport {
 
   // After the first kWritable of a connecting transport: 0, or the errno that connecting ended with.
   virtual int connect_error() = 0;
+  // More about a failure than its errno says; empty: there is no more.
+  virtual std::string_view failure_words() const { return {}; }
 
   virtual Address local_address() const = 0;
   virtual Address peer_address() const = 0;

@@ -51,6 +51,23 @@ std::string_view eds_health(Health health) {
   return "HEALTHY";
 }
 
+double seconds(Nanoseconds time) { return std::chrono::duration<double>(time).count(); }
+
+void write_text(std::string& page, const std::string& cluster, const DiscoveryFacts& discovery) {
+  Out out(page);
+  fmt::format_to(out, "{0}::discovery::source::{1}\n{0}::discovery::age_seconds::{2:.1f}\n", cluster, discovery.source,
+                 seconds(discovery.age));
+  if (!discovery.failing.empty()) {
+    fmt::format_to(out, "{}::discovery::failing::{}\n", cluster, discovery.failing);
+  }
+  if (discovery.holding) {
+    fmt::format_to(out, "{}::discovery::holding::true\n", cluster);
+  }
+  for (const std::string& skipped : discovery.skipped) {
+    fmt::format_to(out, "{}::discovery::skipped::{}\n", cluster, skipped);
+  }
+}
+
 void write_text(std::string& page, const ClusterFacts& cluster) {
   Out out(page);
   const std::string& name = cluster.name;
@@ -75,6 +92,9 @@ void write_text(std::string& page, const ClusterFacts& cluster) {
   fmt::format_to(out, "{}::added_via_api::{}\n", name, cluster.added_via_api);
   if (!cluster.breaker.empty()) {
     fmt::format_to(out, "{}::breaker::state::{}\n", name, cluster.breaker);
+  }
+  if (cluster.discovery) {
+    write_text(page, name, *cluster.discovery);
   }
   for (const EndpointFacts& endpoint : cluster.endpoints) {
     const std::string at = fmt::format("{}::{}", name, endpoint.address.to_string());

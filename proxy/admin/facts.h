@@ -40,6 +40,15 @@ struct EndpointFacts {
   std::uint64_t rq_total = 0;
 };
 
+// How a cluster's endpoints are found, and how that goes.
+struct DiscoveryFacts {
+  std::string_view source;           // consul, dns
+  Nanoseconds age{0};                // since the source last confirmed them
+  std::string failing;               // what is wrong with the source now; empty: nothing
+  bool holding = false;              // an answer without any instance is not believed yet
+  std::vector<std::string> skipped;  // instances that cannot be called, and why
+};
+
 struct ClusterFacts {
   std::string name;
   std::string observability_name;
@@ -50,7 +59,8 @@ struct ClusterFacts {
   double success_rate_threshold = -1;
   double local_success_rate_average = -1;
   double local_success_rate_threshold = -1;
-  std::string_view breaker;  // closed, open, half_open; empty: it has none
+  std::string_view breaker;                 // closed, open, half_open; empty: it has none
+  std::optional<DiscoveryFacts> discovery;  // none: they stand in the configuration
   std::vector<EndpointFacts> endpoints;
 };
 

@@ -48,6 +48,9 @@ Registry& full_registry() {
     for (const Id id : {Id::config_version, Id::config_update_time, Id::draining}) {
       registry.on_scrape(id, {}, [] { return 1.0; });
     }
+    for (const Id id : {Id::discovery_age, Id::discovery_failing, Id::discovery_holding}) {
+      registry.on_scrape_each(id, [] { return Registry::Samples{{{"db", "consul"}, 1.5}}; });
+    }
     return true;
   }();
   (void)once;
