@@ -64,8 +64,8 @@ struct RetryTuning {
   bool operator==(const RetryTuning&) const = default;
 };
 
-// How the service is called. In `config` of: proxy-defaults (for all), service-defaults of the called service, a route
-// of its service-router (the three that begin with `route`), an upstream of the caller; the later of these wins, key by
+// How a service is called. In `config` of: proxy-defaults (for all), service-defaults of the called service, a route of
+// its service-router (the first three), the caller's proxy, an upstream of the caller; the later of these wins, key by
 // key. Where Consul refuses the key `config` (service-defaults), the same mapping as YAML or JSON in `meta: {remora:
 // …}`.
 struct Extensions {

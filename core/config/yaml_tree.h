@@ -41,6 +41,7 @@ class YamlTree {
 
  private:
   friend class YamlBuilder;
+  friend class JsonBuilder;
   YamlTree() = default;
 
   std::string file_;

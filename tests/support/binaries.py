@@ -24,6 +24,14 @@ def remora() -> str:
     return path
 
 
+def remora_control() -> str:
+    """Beside the proxy that is under test."""
+    path = os.environ.get("REMORA_CONTROL") or str(pathlib.Path(remora()).with_name("remora-control"))
+    if not os.access(path, os.X_OK):
+        raise MissingBinary(f"no remora-control at {path}: build the target remora-control, or set REMORA_CONTROL")
+    return path
+
+
 def envoy() -> str:
     path = os.environ.get("REMORA_ENVOY")
     if path is None:

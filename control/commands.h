@@ -1,0 +1,11 @@
+// The commands of remora-control: one file each. A new one is declared here and listed in commands.cc. Constants.
+#pragma once
+
+#include "control/cli.h"
+
+namespace remora::control {
+
+extern const Command kCheckCommand;       // check.cc
+extern const Command kCompletionCommand;  // completion.cc
+
+}  // namespace remora::control

@@ -1,0 +1,142 @@
+"""remora-control from a shell: what people type, what they read, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support import binaries
+
+GOOD = """services:
+  - {name: web, port: 9000, connect: {sidecar_service: {port: 21000, proxy: {upstreams: [{destination_name: api, local_bind_port: 9191}]}}}}
+  - {name: api, id: api-1, address: 10.0.0.2, port: 9001, meta: {version: "1"}}
+  - {name: api, id: api-2, address: 10.0.0.3, port: 9001, meta: {version: "2"}}
+config_entries:
+  - {kind: service-defaults, name: api, protocol: http}
+  - {kind: service-resolver, name: api, subsets: {v2: {filter: "Service.Meta.version == 2"}}}
+"""
+BAD = GOOD + "  - {kind: service-router, name: api, routes: [{destination: {service_subset: v3}}]}\n"
+
+
+def control(*arguments, cwd=None, **options):
+    return subprocess.run(
+        [binaries.remora_control(), *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=cwd, **options
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mesh.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+def test_check_says_that_all_is_well(folder):
+    done = control("check", "mesh.yaml", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "OK: 2 services (3 instances) and 2 config entries in 1 file\n"
+    done = control("check", "-q", "mesh.yaml", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_says_where_and_what(folder):
+    done = control("check", "bad.yaml", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "bad.yaml:8:48: error: service-router/api.routes[0]: the subset 'v3' of 'api' is not defined (did you mean 'v2'?);"
+        " its service-resolver has v2\n"
+        "    8 |   - {kind: service-router, name: api, routes: [{destination: {service_subset: v3}}]}\n"
+        "      |                                                ^\n"
+        "1 error in 1 file\n"
+    )
+
+
+def test_check_for_programs(folder):
+    done = control("check", "--json", "bad.yaml", cwd=folder)
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert (answer["ok"], answer["errors"], answer["files"]) == (False, 1, ["bad.yaml"])
+    [finding] = answer["findings"]
+    assert (finding["severity"], finding["file"], finding["line"], finding["column"]) == ("error", "bad.yaml", 8, 48)
+    assert finding["path"] == "service-router/api.routes[0]"
+    answer = json.loads(control("check", "--json", "mesh.yaml", cwd=folder).stdout)
+    assert (answer["ok"], answer["findings"]) == (True, [])
+
+
+def test_several_paths_are_one_mesh(folder):
+    router = {"Kind": "service-router", "Name": "api", "Routes": [{"Destination": {"ServiceSubset": "v2"}}]}
+    (folder / "more").mkdir()
+    (folder / "more" / "router.json").write_text(json.dumps(router))
+    (folder / "more" / ".hidden.yaml").write_text("nonsense: [")
+    (folder / "more" / "notes.txt").write_text("nonsense")
+    assert control("check", "more", cwd=folder).returncode == 1  # api is tcp here, and has no subsets
+    done = control("check", "mesh.yaml", "more", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3 config entries in 2 files" in done.stdout
+
+
+def test_paths_that_are_none(folder):
+    done = control("check", "absent.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith("absent.yaml: error: cannot be read: No such file or directory\n")
+    (folder / "hollow").mkdir()
+    assert "holds no *.yaml, *.yml or *.json" in control("check", "hollow", cwd=folder).stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["chek", "x"], "there is no command 'chek' (did you mean 'check'?)"),
+        (["--versoin"], "there is no flag '--versoin' (did you mean 'version'?)"),
+        (["check", "--jsn", "x"], "check has no flag --jsn (did you mean --json?)"),
+        (["check"], "check needs PATH…: remora-control check PATH…"),
+        (["check", "--json=1", "x"], "--json takes no value"),
+        (["check", "--json", "--json", "x"], "--json is given twice"),
+        (["completion", "bsh"], "expected one of bash, zsh, fish, not 'bsh' (did you mean 'bash'?)"),
+        (["completion", "bash", "zsh"], "'zsh' is one argument too many"),
+        (["help", "chek"], "there is no command 'chek'"),
+    ],
+)
+def test_questions_that_are_wrong(arguments, words):
+    done = control(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_help_teaches_by_example():
+    general = control("--help")
+    assert general.returncode == 0
+    assert "remora-control check mesh.yaml" in general.stdout
+    for command in ("check", "completion"):
+        one = control(command, "--help")
+        assert (one.returncode, one.stderr) == (0, "")
+        assert f"  remora-control {command} " in one.stdout or f"(remora-control {command} " in one.stdout
+        assert one.stdout == control("help", command).stdout
+        assert command in general.stdout
+    assert control().returncode == 2
+    assert control("--version").stdout.startswith("remora-control  version: ")
+
+
+def test_bash_completes(folder):
+    script = control("completion", "bash").stdout
+    ask = """
+      source /dev/stdin <<< "$SCRIPT"
+      try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _remora_control; echo "${COMPREPLY[*]}"; }
+      try remora-control ch
+      try remora-control check --j
+      try remora-control check me
+      try remora-control completion z
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", ask], env={**os.environ, "SCRIPT": script}, capture_output=True, text=True, cwd=folder
+    )
+    assert done.stdout.split("\n")[:4] == ["check", "--json", "mesh.yaml", "zsh"], done.stderr
+    for shell in ("zsh", "fish"):
+        text = control("completion", shell).stdout
+        assert "check" in text and "json" in text
+        if shutil.which(shell):
+            subprocess.run([shell, "-n"], input=text, text=True, check=True)
