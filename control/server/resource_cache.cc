@@ -92,7 +92,8 @@ NodeResources::NodeResources() {
 ResourcePtr ResourcePool::share(Type type, std::string_view value, std::string endpoints_name) {
   const std::uint64_t hash = hash_of(value, hash_of(endpoints_name, static_cast<std::uint64_t>(type) + 1));
   auto& slot = pool_[hash];
-  if (auto known = slot.lock()) {
+  const auto known = slot.lock();
+  if (known != nullptr && std::string_view(known->any).ends_with(value) && known->endpoints_name == endpoints_name) {
     return known;
   }
   auto made = std::make_shared<Resource>();
@@ -100,7 +101,9 @@ ResourcePtr ResourcePool::share(Type type, std::string_view value, std::string e
   WireWriter(made->any).text(1, type_url(type)).text(2, value);
   made->any.shrink_to_fit();
   made->endpoints_name = std::move(endpoints_name);
-  slot = made;
+  if (known == nullptr) {  // else two contents have one hash: each is served, as long as nobody gets both in turn
+    slot = made;
+  }
   return made;
 }
 
