@@ -70,6 +70,11 @@ void Call::begin() {
     }
     token_ = std::move(*token);
   }
+  if (request_.connection != 0 && !client_.is_kept(request_.connection)) {
+    settle(std::unexpected(
+        failure(Failure::Reason::broken, "the connection of the answer before ended as this was about to be asked")));
+    return;
+  }
   if (Connection* idle = client_.take_idle(client_.agent(first_agent_), request_.connection)) {
     connection_ = idle;
     first_agent_ = client_.turn_of(idle->agent());

@@ -49,7 +49,7 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> query{};  // not escaped; an empty value: the name alone
   std::string body{};
   Milliseconds timeout{10'000};  // of the whole, connecting included
-  std::uint64_t connection = 0;  // by which to send it, when it is kept still; see Answer
+  std::uint64_t connection = 0;  // the only one by which it may go; see Answer. 0: any
   bool replay = true;            // once more on a new connection, when a kept one ends without an answer
 };
 

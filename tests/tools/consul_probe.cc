@@ -4,9 +4,12 @@
 //   told
 //     OPTION: service=S connect=1 filter=F tag=T dc=D (of the target before; another service=… or dc=… is failover)
 //             query=Q poll_ms=N hold_ms=N token_file=F ca_file=F
+//   consul-probe register AGENTS FILE       registers the service that FILE defines; on SIGTERM deregisters it and ends
+#include <event2/event.h>
 #include <fmt/core.h>
 
 #include <array>
+#include <csignal>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -15,6 +18,8 @@
 
 #include "core/consul/filter.h"
 #include "core/consul/health_json.h"
+#include "core/consul/registration.h"
+#include "core/consul/service_file.h"
 #include "core/event/libevent_loop.h"
 #include "core/net/socket_transport.h"
 #include "core/tls/client_context.h"
@@ -84,17 +89,65 @@ bool take(Options& options, std::string_view name, const std::string& value) {
   return true;
 }
 
+void say(const std::string& line) {
+  fmt::print("{}\n", line);
+  std::fflush(stdout);
+}
+
+// A loop and a client on it.
+struct World {
+  BlockPool blocks;
+  std::array<char, 16 * 1024> scratch{};
+  LibeventLoop loop;
+  net::SocketNetwork network{loop};
+  Random random{1};
+  consul::Client client;
+
+  explicit World(consul::ClientOptions options) : client({loop, blocks, scratch}, network, std::move(options)) {}
+};
+
+struct Leaver {
+  LibeventLoop& loop;
+  consul::Registration& registration;
+  static void on_signal(int, short, void* self) {
+    auto& leaver = *static_cast<Leaver*>(self);
+    leaver.loop.enter_turn();
+    leaver.registration.leave(Seconds(5), [&leaver](bool gone) {
+      say(gone ? "gone" : "not gone");
+      leaver.loop.stop();
+    });
+  }
+};
+
+int run_register(const char* agents_text, const char* path) {
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  config::ConfigErrors errors;
+  consul::ServiceDefinition service = consul::parse_service(text, path, errors);
+  for (const config::ConfigError& error : errors) {
+    fmt::print(stderr, "{}\n", error.to_string());
+  }
+  const auto agents = consul::parse_agents(agents_text);
+  if (!errors.empty() || !agents) {
+    return 1;
+  }
+  World world({.agents = *agents, .token = {}});
+  consul::Registration registration(world.client, world.random, std::move(service),
+                                    [](const std::string& words) { say("told " + words); });
+  Leaver leaver{world.loop, registration};
+  event* signal = evsignal_new(world.loop.base(), SIGTERM, &Leaver::on_signal, &leaver);
+  event_add(signal, nullptr);
+  world.loop.run();
+  event_free(signal);
+  return 0;
+}
+
 int run_watch(const char* agents_text, const Options& options) {
   const auto agents = consul::parse_agents(agents_text);
   if (!agents) {
     fmt::print(stderr, "consul-probe: {}\n", agents.error().message);
     return 1;
   }
-  BlockPool blocks;
-  std::array<char, 16 * 1024> scratch{};
-  LibeventLoop loop;
-  net::SocketNetwork network(loop);
-  Random random(1);
   const auto context = tls::ClientContext::make(options.tls);
   if (!context) {
     fmt::print(stderr, "consul-probe: {}\n", context.error().message);
@@ -104,12 +157,8 @@ int run_watch(const char* agents_text, const Options& options) {
   if (!options.token_file.empty()) {
     client_options.token = consul::token_from_file(options.token_file);
   }
-  consul::Client client({loop, blocks, scratch}, network, client_options);
-  const auto say = [](const std::string& line) {
-    fmt::print("{}\n", line);
-    std::fflush(stdout);
-  };
-  sources::ConsulSource source(client, random,
+  World world(std::move(client_options));
+  sources::ConsulSource source(world.client, world.random,
                                {.set_endpoints =
                                     [&](const std::string&, const std::vector<model::Endpoint>& endpoints) {
                                       std::string line = "endpoints";
@@ -125,7 +174,7 @@ int run_watch(const char* agents_text, const Options& options) {
   cluster->discovery = options.discovery;
   const std::array<std::shared_ptr<const model::Cluster>, 1> clusters = {cluster};
   source.follow(clusters);
-  loop.run();
+  world.loop.run();
   return 0;
 }
 
@@ -133,6 +182,9 @@ int run(int argc, char** argv) {
   const std::string_view what = argc > 2 ? argv[1] : "";
   if (what == "filter") {
     return run_filter(argv[2]);
+  }
+  if (what == "register" && argc == 4) {
+    return run_register(argv[2], argv[3]);
   }
   Options options;
   for (int i = 3; i < argc; ++i) {
