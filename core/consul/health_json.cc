@@ -1,28 +1,28 @@
 #include "core/consul/health_json.h"
 
 #include <fmt/core.h>
-#include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
 
 #include <optional>
+
+#include "core/consul/json_value.h"
 
 namespace remora::consul {
 namespace {
 
-using Json = rapidjson::Value;
+using Json = JsonValue;
+using Kind = JsonValue::Kind;
 
 std::string_view type_name(const Json& value) {
-  switch (value.GetType()) {
-    case rapidjson::kNullType:
+  switch (value.kind) {
+    case Kind::null:
       return "null";
-    case rapidjson::kFalseType:
-    case rapidjson::kTrueType:
+    case Kind::boolean:
       return "a boolean";
-    case rapidjson::kObjectType:
+    case Kind::object:
       return "an object";
-    case rapidjson::kArrayType:
+    case Kind::list:
       return "a list";
-    case rapidjson::kStringType:
+    case Kind::text:
       return "text";
     default:
       return "a number";
@@ -37,80 +37,79 @@ class Reader {
       : error_(error), value_(value), path_(std::move(path)) {}
 
   void text(const char* name, std::string& out) const {
-    if (const Json* found = field(name, "text", [](const Json& at) { return at.IsString(); })) {
-      out.assign(found->GetString(), found->GetStringLength());
+    if (const Json* found = field(name, "text", Kind::text)) {
+      out = found->text;
     }
   }
   void integer(const char* name, std::int64_t& out) const {
-    if (const Json* found = field(name, "a whole number", [](const Json& at) { return at.IsInt64(); })) {
-      out = found->GetInt64();
+    if (const Json* found = field(name, "a whole number", Kind::integer)) {
+      out = found->integer;
     }
   }
   void boolean(const char* name, bool& out) const {
-    if (const Json* found = field(name, "a boolean", [](const Json& at) { return at.IsBool(); })) {
-      out = found->GetBool();
+    if (const Json* found = field(name, "a boolean", Kind::boolean)) {
+      out = found->boolean;
     }
   }
   void texts(const char* name, std::vector<std::string>& out) const {
     items(name, [&](const Reader& item) {
-      if (item.is("text", item.value_.IsString())) {
-        out.emplace_back(item.value_.GetString(), item.value_.GetStringLength());
+      if (item.is("text", Kind::text)) {
+        out.push_back(item.value_.text);
       }
     });
   }
   void map(const char* name, StringMap& out) const {
     members(name, [&](std::string_view key, const Reader& at) {
-      if (at.is("text", at.value_.IsString())) {
-        out.emplace_back(key, std::string(at.value_.GetString(), at.value_.GetStringLength()));
+      if (at.is("text", Kind::text)) {
+        out.emplace_back(key, at.value_.text);
       }
     });
   }
   template <typename Visit>
   void object(const char* name, Visit&& visit) const {
-    if (const Json* found = field(name, "an object", [](const Json& at) { return at.IsObject(); })) {
+    if (const Json* found = field(name, "an object", Kind::object)) {
       visit(Reader(error_, *found, path_ + "." + name));
     }
   }
   template <typename Visit>
   void members(const char* name, Visit&& visit) const {
     object(name, [&](const Reader& map) {
-      for (const auto& member : map.value_.GetObject()) {
-        const std::string_view key(member.name.GetString(), member.name.GetStringLength());
-        visit(key, Reader(error_, member.value, map.path_ + "." + std::string(key)));
+      for (const auto& [key, value] : map.value_.members) {
+        visit(key, Reader(error_, value, map.path_ + "." + key));
       }
     });
   }
   template <typename Visit>
   void items(const char* name, Visit&& visit) const {
-    if (const Json* found = field(name, "a list", [](const Json& at) { return at.IsArray(); })) {
+    if (const Json* found = field(name, "a list", Kind::list)) {
       Reader(error_, *found, path_ + "." + name).each(visit);
     }
   }
   template <typename Visit>
   void each(Visit&& visit) const {  // REQUIRES: a list
     std::size_t index = 0;
-    for (const Json& item : value_.GetArray()) {
+    for (const Json& item : value_.items) {
       visit(Reader(error_, item, fmt::format("{}[{}]", path_, index++)));
     }
   }
 
-  bool is(std::string_view expected, bool really) const {
+  bool is(std::string_view expected, Kind kind) const {
+    const bool really = value_.kind == kind;
     if (!really && !error_) {
       error_ = fmt::format("{}: expected {}, not {}", path_.empty() ? "the body" : path_, expected, type_name(value_));
     }
     return really;
   }
-  bool is_object() const { return is("an object", value_.IsObject()); }
-  bool is_list() const { return is("a list", value_.IsArray()); }
+  bool is_object() const { return is("an object", Kind::object); }
+  bool is_list() const { return is("a list", Kind::list); }
 
  private:
-  template <typename Test>
-  const Json* field(const char* name, std::string_view expected, Test&& test) const {
-    const auto found = value_.FindMember(name);
-    if (found == value_.MemberEnd() || found->value.IsNull()) {
+  const Json* field(const char* name, std::string_view expected, Kind kind) const {
+    const Json* found = value_.find(name);
+    if (found == nullptr || found->kind == Kind::null) {
       return nullptr;
     }
-    return Reader(error_, found->value, path_ + "." + name).is(expected, test(found->value)) ? &found->value : nullptr;
+    return Reader(error_, *found, path_ + "." + name).is(expected, kind) ? found : nullptr;
   }
 
   std::optional<std::string>& error_;
@@ -182,54 +181,48 @@ void read_entry(const Reader& from, HealthEntry& entry, const HealthOptions& opt
   });
 }
 
-std::vector<HealthEntry> read_entries(const Reader& list, const HealthOptions& options) {
-  std::vector<HealthEntry> entries;
-  list.each([&](const Reader& item) {
-    if (item.is_object()) {
-      read_entry(item, entries.emplace_back(), options);
-    }
-  });
-  entries.shrink_to_fit();
-  return entries;
-}
-
-// `read(Reader)` over the whole body. Iterative: no depth of nesting can end our stack.
-template <typename Read>
-Result<std::vector<HealthEntry>> parse(std::string_view body, Read&& read) {
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag>(body.data(), body.size());
-  if (document.HasParseError()) {
-    return fail(fmt::format("the answer is not JSON: {} at byte {}",
-                            rapidjson::GetParseError_En(document.GetParseError()), document.GetErrorOffset()));
-  }
-  std::optional<std::string> error;
-  std::vector<HealthEntry> entries = read(Reader(error, document, ""));
+Result<std::vector<HealthEntry>> finish(std::vector<HealthEntry>& entries, std::optional<std::string>& error) {
   if (error) {
     return fail(std::move(*error));
   }
-  return entries;
+  entries.shrink_to_fit();
+  return std::move(entries);
 }
 
 }  // namespace
 
 Result<std::vector<HealthEntry>> parse_health(std::string_view body, const HealthOptions& options) {
-  return parse(body, [&](const Reader& whole) {
-    return whole.is_list() ? read_entries(whole, options) : std::vector<HealthEntry>{};
+  std::optional<std::string> error;
+  std::vector<HealthEntry> entries;
+  const auto whole = parse_json(body, [&](std::size_t index, const Json& item) {
+    const Reader reader(error, item, fmt::format("[{}]", index));
+    if (reader.is_object()) {
+      read_entry(reader, entries.emplace_back(), options);
+    }
   });
+  if (!whole) {
+    return std::unexpected(whole.error());
+  }
+  (void)Reader(error, *whole, "").is_list();
+  return finish(entries, error);
 }
 
 Result<std::vector<HealthEntry>> parse_prepared_query(std::string_view body, const HealthOptions& options) {
-  return parse(body, [&](const Reader& whole) {
-    std::vector<HealthEntry> entries;
-    if (whole.is_object()) {
-      whole.items("Nodes", [&](const Reader& item) {
-        if (item.is_object()) {
-          read_entry(item, entries.emplace_back(), options);
-        }
-      });
-    }
-    return entries;
-  });
+  std::optional<std::string> error;
+  std::vector<HealthEntry> entries;
+  const auto whole = parse_json(body);
+  if (!whole) {
+    return std::unexpected(whole.error());
+  }
+  const Reader reader(error, *whole, "");
+  if (reader.is_object()) {
+    reader.items("Nodes", [&](const Reader& item) {
+      if (item.is_object()) {
+        read_entry(item, entries.emplace_back(), options);
+      }
+    });
+  }
+  return finish(entries, error);
 }
 
 }  // namespace remora::consul

@@ -59,6 +59,21 @@ struct Options {
   tls::ClientOptions tls;
 };
 
+bool take_target(model::ConsulDiscovery::Target& target, std::string_view name, const std::string& value) {
+  if (name == "connect") {
+    target.connect = value == "1";
+  } else if (name == "filter") {
+    target.filter = value;
+  } else if (name == "tag") {
+    target.tags.push_back(value);
+  } else if (name == "dc") {
+    target.datacenter = value;
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool take(Options& options, std::string_view name, const std::string& value) {
   auto& targets = options.discovery.targets;
   if (name == "query") {
@@ -73,18 +88,8 @@ bool take(Options& options, std::string_view name, const std::string& value) {
     options.token_file = value;
   } else if (name == "service") {
     targets.emplace_back().service = value;
-  } else if (targets.empty()) {
-    return false;
-  } else if (name == "connect") {
-    targets.back().connect = value == "1";
-  } else if (name == "filter") {
-    targets.back().filter = value;
-  } else if (name == "tag") {
-    targets.back().tags.push_back(value);
-  } else if (name == "dc") {
-    targets.back().datacenter = value;
   } else {
-    return false;
+    return !targets.empty() && take_target(targets.back(), name, value);
   }
   return true;
 }
