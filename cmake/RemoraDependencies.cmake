@@ -32,6 +32,9 @@ target_link_libraries(dep_re2 INTERFACE Threads::Threads)
 add_library(dep_nghttp2 INTERFACE)
 remora_static_or_shared(dep_nghttp2 nghttp2)
 
+add_library(dep_cares INTERFACE)
+remora_static_or_shared(dep_cares cares)
+
 add_library(dep_spdlog INTERFACE)
 target_compile_definitions(dep_spdlog INTERFACE SPDLOG_COMPILED_LIB SPDLOG_SHARED_LIB SPDLOG_FMT_EXTERNAL)
 target_link_libraries(dep_spdlog INTERFACE spdlog fmt)

@@ -53,11 +53,15 @@ enum class Id : std::uint8_t {
   upstream_breaker_state,
   upstream_breaker_transitions,
   upstream_ejections,
+  upstream_health_checks,
   upstream_endpoints,
   upstream_endpoints_healthy,
   upstream_endpoints_ejected,
   upstream_sent_bytes,
   upstream_received_bytes,
+
+  dns_lookups,
+  dns_age,
 
   access_log_lines,
   access_log_dropped,

@@ -93,6 +93,11 @@ WorkerMetrics& Registry::add_worker() {
   return *workers_.back();
 }
 
+WorkerMetrics& Registry::add_main() {
+  ++others_;
+  return add_worker();
+}
+
 void Registry::on_scrape(Id id, std::vector<std::string> labels, std::function<double()> value) {
   callbacks_.push_back({id, std::move(labels), std::move(value)});
 }

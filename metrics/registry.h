@@ -75,6 +75,8 @@ class Registry {
 
   // The reference holds as long as the registry.
   WorkerMetrics& add_worker();
+  // What the main thread counts by itself, such as health checks: not a worker, but as good to the scrape.
+  WorkerMetrics& add_main();
 
   // A number that main knows, asked for at each scrape. `labels` are the values of the catalog's label names, in order.
   void on_scrape(Id id, std::vector<std::string> labels, std::function<double()> value);
@@ -100,6 +102,7 @@ class Registry {
   RegistryOptions options_;
   std::array<std::unique_ptr<Admission>, static_cast<std::size_t>(Capped::count_)> admission_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
+  std::size_t others_ = 0;  // of `workers_`: not workers
   std::vector<Callback> callbacks_;
   std::vector<std::pair<Id, std::function<Samples()>>> samplers_;
 };

@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 3> kBreakerStates = {"closed", "open", "h
 constexpr std::array<std::string_view, 7> kEjections = {
     "consecutive_5xx",    "gateway_failure",           "local_origin_failure",           "success_rate",
     "failure_percentage", "local_origin_success_rate", "local_origin_failure_percentage"};
+constexpr std::array<std::string_view, 4> kHealthChecks = {"passed", "failed", "network", "timeout"};
 constexpr std::array<std::string_view, 3> kTimeouts = {"request", "per_try", "per_try_idle"};
 constexpr std::array<std::string_view, 5> kAcceptFailures = {"no_fds", "no_memory", "connection_limit", "aborted",
                                                              "other"};
@@ -297,6 +298,7 @@ void collect(Sheet& sheet, const ClusterSeries& series) {
   sheet.add(Id::upstream_breaker_state, labels, series.breaker_state);
   sheet.add(Id::upstream_breaker_transitions, series.cluster, series.breaker_transitions, kBreakerStates);
   sheet.add(Id::upstream_ejections, series.cluster, series.ejections, kEjections);
+  sheet.add(Id::upstream_health_checks, series.cluster, series.health_checks, kHealthChecks);
   sheet.add(Id::upstream_endpoints, labels, series.endpoints);
   sheet.add(Id::upstream_endpoints_healthy, labels, series.endpoints_healthy);
   sheet.add(Id::upstream_endpoints_ejected, labels, series.endpoints_ejected);
@@ -362,7 +364,7 @@ void Collector::fill(Sheet& sheet) const {
       sheet.add(Id::metrics_overflow, {std::string(kCapped[i])}, worker->overflow_[static_cast<Capped>(i)]);
     }
   }
-  sheet.add(Id::workers, {}, static_cast<double>(registry_.workers_.size()));
+  sheet.add(Id::workers, {}, static_cast<double>(registry_.workers_.size() - registry_.others_));
   for (const Registry::Callback& callback : registry_.callbacks_) {
     sheet.add(callback.id, callback.labels, callback.value());
   }

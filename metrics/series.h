@@ -163,6 +163,7 @@ enum class Ejection : std::uint8_t {
   local_origin_failure_percentage,
   count_
 };
+enum class HealthCheckResult : std::uint8_t { passed, failed, network, timeout, count_ };
 enum class UpstreamTimeout : std::uint8_t { request, per_try, per_try_idle, count_ };
 
 // One upstream cluster.
@@ -191,7 +192,8 @@ struct alignas(64) ClusterSeries {
   Gauge breaker_state;                          // BreakerState as a number; over workers the highest
   CounterBy<BreakerState> breaker_transitions;  // by the state entered
   CounterBy<Ejection> ejections;
-  Gauge endpoints;  // over workers the highest, as are the next two
+  CounterBy<HealthCheckResult> health_checks;  // the main thread's
+  Gauge endpoints;                             // over workers the highest, as are the next two
   Gauge endpoints_healthy;
   Gauge endpoints_ejected;
 

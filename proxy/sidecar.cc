@@ -101,12 +101,13 @@ int Sidecar::run() {
   } else if (auto ours = check_addresses(); !ours) {
     fail_start(ours.error().message);
   } else {
-    start_workers();
+    start_checked();
   }
   if (lifecycle_.state() != Lifecycle::State::ended) {
     loop_.run();
   }
   admin_.reset();
+  checks_.reset();
   workers_.clear();
   REMORA_LOG(log_, info, "exits with {}", exit_code_);
   return exit_code_;
@@ -153,6 +154,22 @@ Result<void> Sidecar::check_addresses() const {
     }
   }
   return {};
+}
+
+// As Envoy, which serves nobody before it knows whom it can call.
+void Sidecar::start_checked() {
+  if (!ActiveChecks::wanted(*snapshot_)) {
+    start_workers();
+    return;
+  }
+  checks_ = std::make_unique<ActiveChecks>(loop_, registry_.add_main(), loop_.wall_now().time_since_epoch().count(),
+                                           [this](const std::string& words) { REMORA_LOG(log_, warn, "{}", words); });
+  checks_->check(*snapshot_, shared_);
+  checks_->when_settled([this] {
+    if (lifecycle_.state() == Lifecycle::State::starting) {
+      start_workers();
+    }
+  });
 }
 
 void Sidecar::start_workers() {

@@ -10,6 +10,7 @@
 #include "core/admin/admin_server.h"
 #include "core/event/libevent_loop.h"
 #include "metrics/registry.h"
+#include "proxy/active_checks.h"
 #include "proxy/admin/facts.h"
 #include "proxy/admin/pages.h"
 #include "proxy/filters/access_log.h"
@@ -40,6 +41,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   // sidecar.cc: start, signals, end
   Result<void> start_admin();
   Result<void> check_addresses() const;
+  void start_checked();  // once the first health checks have an outcome
   void start_workers();
   void on_applied(unsigned worker, const Applied& applied);
   void on_all_applied();
@@ -95,6 +97,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   WallTime snapshot_loaded_;
   upstream::SharedState shared_;
   metrics::Registry registry_;
+  std::unique_ptr<ActiveChecks> checks_;  // null: nothing is checked
   AccessLogWriter access_log_;
   std::vector<std::unique_ptr<WorkerThread>> workers_;  // after all that they use
   std::vector<Address> addresses_;                      // of the bound listeners, once they are open

@@ -18,6 +18,7 @@ admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
   facts.failed_outlier_check = shared.health.ejected.load(std::memory_order_relaxed);
   facts.success_rate = shared.health.success_rate.load(std::memory_order_relaxed);
   facts.local_success_rate = shared.health.local_success_rate.load(std::memory_order_relaxed);
+  facts.failed_active_hc = shared.health.failed_active_check.load(std::memory_order_relaxed);
   for (const upstream::EndpointCells& cells : shared.cells) {
     facts.cx_active += static_cast<std::uint64_t>(cells.connections_active.value());
     facts.cx_connect_fail += cells.connect_failures.value();

@@ -18,6 +18,7 @@
 #include "proxy/exchange/retry.h"
 #include "proxy/exchange/worker_context.h"
 #include "proxy/info/request_info.h"
+#include "proxy/routing/hash_policy.h"
 
 namespace remora::proxy {
 
@@ -88,6 +89,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   bool normalize_head(const model::HttpConnectionManager& config);  // false: answered
   bool admit_tunnel(const model::Route* route);                     // false: answered
   bool route_request();                                             // false: answered
+  void hash_request(const model::RouteAction& action);
   void prepare_upstream_head(const model::RouteAction& action);
   void answer_directly(const model::DirectResponse& response);
   void answer_redirect(const model::RedirectAction& redirect);
@@ -129,6 +131,7 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   upstream::ClusterState* cluster_ = nullptr;
   std::optional<Attempt> attempt_;
   std::optional<RetryState> retry_;
+  routing::RequestHash hash_;
   upstream::Breaker::Admission admission_;
 
   State state_ = State::created;

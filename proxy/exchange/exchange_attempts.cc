@@ -26,7 +26,8 @@ void Exchange::start_attempt() {
     return;
   }
   breaker_pending_ = true;
-  upstream::EndpointState* endpoint = cluster_->pick(worker_.random, retry_->tried(), retry_->more_choices());
+  upstream::EndpointState* endpoint = cluster_->pick(
+      {.random = worker_.random, .avoid = retry_->tried(), .more_choices = retry_->more_choices(), .hash = hash_.hash});
   if (endpoint == nullptr) {
     fail_request({.kind = FailureKind::no_healthy_endpoint}, RetryVerdict::no);
     return;

@@ -178,6 +178,7 @@ bool Exchange::route_request() {
   info_.cluster = &cluster_->config();
   // Our own words go first: x-envoy-* headers of insiders may change timeouts and retries.
   retry_.emplace(action.retry ? &*action.retry : nullptr, *request_, origin.internal);
+  hash_request(action);
   prepare_upstream_head(action);
 
   if (!cluster_->limits().try_acquire(upstream::ClusterLimits::Kind::requests)) {
@@ -189,6 +190,19 @@ bool Exchange::route_request() {
   cluster_->series().requests_active.add(1);
   start_timeouts();
   return true;
+}
+
+// Before anything is rewritten: by what the client said.
+void Exchange::hash_request(const model::RouteAction& action) {
+  if (action.hash_policies.empty() || !cluster_->picks_by_hash()) {
+    return;
+  }
+  const ConnectionFacts& connection = *info_.connection;
+  hash_ = routing::hash_request(
+      action.hash_policies, *request_,
+      {.client_ip = info_.downstream_remote_ip.empty() ? connection.remote_ip : info_.downstream_remote_ip,
+       .remote = connection.remote_text,
+       .local = connection.local_text});
 }
 
 void Exchange::prepare_upstream_head(const model::RouteAction& action) {

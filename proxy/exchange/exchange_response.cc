@@ -65,6 +65,10 @@ void Exchange::forward_head(http::ResponseHead& head, bool end) {
     const auto took = std::chrono::duration_cast<Milliseconds>(info_.response_begin - info_.upstream_begin);
     head.headers.set(HeaderId::x_envoy_upstream_service_time, arena_.decimal(static_cast<std::uint64_t>(took.count())));
   }
+  if (hash_.new_cookie != nullptr) {
+    head.headers.add(HeaderId::set_cookie,
+                     routing::set_cookie_value(*hash_.new_cookie, hash_.new_cookie_value, arena_));
+  }
   finish_response_head(head, /*upstream=*/true);
   if (head.upgrade) {
     request_timer_.cancel();

@@ -4,8 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,6 +16,15 @@
 
 namespace remora::model {
 
+// envoy.config.endpoint.v3.Endpoint.HealthCheckConfig: where active checks of one endpoint differ
+struct HealthCheckTarget {
+  std::optional<Address> address;
+  std::uint16_t port = 0;  // 0: the address's own
+  std::string hostname;    // the Host of HTTP checks
+  bool disabled = false;
+  friend bool operator==(const HealthCheckTarget&, const HealthCheckTarget&) = default;
+};
+
 struct Endpoint {
   enum class Health : std::uint8_t { unknown, healthy, unhealthy, draining, timeout, degraded };
   Address address;
@@ -21,6 +32,7 @@ struct Endpoint {
   std::uint32_t weight = 1;
   std::uint32_t priority = 0;
   Health health = Health::unknown;
+  std::shared_ptr<const HealthCheckTarget> health_check;  // null: as the cluster says
 
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
@@ -59,6 +71,9 @@ struct DnsDiscovery {
   Milliseconds failure_refresh_max{0};
   Milliseconds jitter{0};
   bool respect_ttl = false;
+  std::vector<Address> servers;  // none: the system's
+  bool tcp = false;              // never by UDP
+  bool search = true;            // in the system's search domains too
   friend bool operator==(const DnsDiscovery&, const DnsDiscovery&) = default;
 };
 
@@ -83,7 +98,16 @@ struct ConsulDiscovery {
 
 using Discovery = std::variant<StaticDiscovery, EdsDiscovery, DnsDiscovery, ConsulDiscovery>;
 
-enum class LbPolicy : std::uint8_t { round_robin, least_request, random };
+enum class LbPolicy : std::uint8_t { round_robin, least_request, random, ring_hash, maglev };
+
+// envoy.config.cluster.v3.Cluster.RingHashLbConfig
+struct RingHash {
+  enum class Function : std::uint8_t { xx_hash, murmur_hash_2 };
+  std::uint64_t minimum_size = 1024;
+  std::uint64_t maximum_size = 8 * 1024 * 1024;
+  Function function = Function::xx_hash;
+  friend bool operator==(const RingHash&, const RingHash&) = default;
+};
 
 // envoy.config.cluster.v3.CircuitBreakers.Thresholds, default priority
 struct Thresholds {
@@ -132,11 +156,47 @@ struct OutlierDetection {
   bool always_eject_one_host = false;  // else 10 % of three hosts is none, as in Envoy since 1.32
 };
 
+// envoy.config.core.v3.HealthCheck: active checks
+struct HealthCheck {
+  enum class Kind : std::uint8_t { http, tcp };
+  struct Statuses {
+    int from = 200;  // [from, end)
+    int end = 201;
+    friend bool operator==(const Statuses&, const Statuses&) = default;
+  };
+  Kind kind = Kind::http;
+  Milliseconds timeout{0};
+  Milliseconds interval{0};
+  Milliseconds initial_jitter{0};
+  Milliseconds interval_jitter{0};
+  std::uint32_t interval_jitter_percent = 0;
+  std::uint32_t unhealthy_threshold = 1;
+  std::uint32_t healthy_threshold = 1;
+  Milliseconds no_traffic_interval{60'000};
+  Milliseconds no_traffic_healthy_interval{60'000};  // no_traffic_interval unless said
+  Milliseconds unhealthy_interval{0};                // interval unless said
+  Milliseconds unhealthy_edge_interval{0};           // unhealthy_interval unless said
+  Milliseconds healthy_edge_interval{0};             // interval unless said
+  bool reuse_connection = true;
+  // http
+  std::string host;  // empty: the cluster's name
+  std::string path;
+  std::string method = "GET";
+  std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
+  std::vector<Statuses> expected_statuses;
+  // tcp
+  std::string send;                  // empty: nothing
+  std::vector<std::string> receive;  // in this order; empty: to be connected is enough
+  friend bool operator==(const HealthCheck&, const HealthCheck&) = default;
+};
+
 struct Cluster {
   std::string name;
   std::string alt_stat_name;  // the metrics' label; the name unless said
   LbPolicy lb_policy = LbPolicy::round_robin;
   std::uint32_t least_request_choice_count = 2;
+  RingHash ring_hash;
+  std::uint64_t maglev_table_size = 65'537;  // a prime
   std::uint32_t overprovisioning_factor = 140;
   std::uint32_t panic_threshold_percent = 50;  // common_lb_config.healthy_panic_threshold
   Discovery discovery;
@@ -151,6 +211,7 @@ struct Cluster {
   Thresholds thresholds;
   Breaker breaker;
   OutlierDetection outlier;
+  std::shared_ptr<const HealthCheck> health_check;  // null: none
   struct Keepalive {
     std::uint32_t probes = 0, time_s = 0, interval_s = 0;  // 0: the system's
   };

@@ -99,11 +99,24 @@ struct WeightedCluster {
   std::string host_rewrite_literal;
 };
 
+// envoy.config.route.v3.RouteAction.HashPolicy
+struct HashPolicy {
+  enum class Kind : std::uint8_t { header, cookie, source_ip, query_parameter };
+  Kind kind = Kind::header;
+  std::string name;                    // of the header (lower case), cookie or parameter
+  std::optional<Regex> regex_rewrite;  // of a header's values
+  std::string regex_rewrite_substitution;
+  std::optional<Seconds> cookie_ttl;  // a missing cookie is made; 0: for the session
+  std::string cookie_path;
+  bool terminal = false;  // with a hash by now, the rest is not looked at
+};
+
 struct RouteAction {
   std::vector<WeightedCluster> clusters;  // one, of weight 1, when the route names a single cluster
   std::uint64_t total_weight = 0;
   std::string cluster_header;  // lower case; the cluster is what this request header says
   int cluster_not_found_code = 503;
+  std::vector<HashPolicy> hash_policies;
 
   std::string prefix_rewrite;
   std::optional<Regex> regex_rewrite;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/routing/ascii.h"
+#include "proxy/routing/query.h"
 
 namespace remora::routing {
 namespace {
@@ -68,27 +69,6 @@ std::optional<std::string_view> header_value(const http::RequestHead& head, std:
 bool header_matches(const model::HeaderMatch& match, const http::RequestHead& head) {
   const bool of_head = match.name.starts_with(':') || match.name == "host";
   return of_head ? match.matches(header_value(head, match.name)) : match.matches_any(head.headers);
-}
-
-// The value of the first parameter of that name, not decoded: as Envoy compares it.
-std::optional<std::string_view> query_value(std::string_view path, std::string_view name) {
-  const std::size_t question = path.find('?');
-  if (question == std::string_view::npos) {
-    return std::nullopt;
-  }
-  std::string_view query = path.substr(question + 1);
-  while (true) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, equals) == name) {
-      return equals == pair.size() ? std::string_view() : pair.substr(equals + 1);
-    }
-    if (end == query.size()) {
-      return std::nullopt;
-    }
-    query.remove_prefix(end + 1);
-  }
 }
 
 bool query_matches(const model::QueryParameterMatch& match, std::string_view path) {

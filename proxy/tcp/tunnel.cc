@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "core/base/hash.h"
 #include "proxy/upstream/endpoint_state.h"
 
 namespace remora::proxy {
@@ -91,6 +92,10 @@ void Tunnel::begin() {
   cluster_ = owner_.find_cluster(target.cluster);
   series_ = &owner_.tunnel_series(cluster_ == nullptr ? target.cluster : cluster_->config().alt_stat_name);
   series_->active.add(1);
+  const Address client = downstream_.transport().peer_address();
+  if (config_.hash_source_ip && client.is_ip()) {
+    hash_ = xx_hash64(client.ip());
+  }
   begin_task_.bind<&Tunnel::connect>(this);
   connect();
 }
@@ -108,8 +113,10 @@ void Tunnel::connect() {
   }
   breaker_pending_ = true;
   const bool again = tried_ != nullptr;
-  upstream::EndpointState* endpoint =
-      cluster_->pick(random_, std::span(&tried_, again ? std::size_t{1} : 0), /*more_choices=*/again ? 3 : 0);
+  upstream::EndpointState* endpoint = cluster_->pick({.random = random_,
+                                                      .avoid = std::span(&tried_, again ? std::size_t{1} : 0),
+                                                      .more_choices = again ? 3U : 0U,
+                                                      .hash = hash_});
   if (endpoint == nullptr) {
     end(TunnelEnd::no_endpoint);
     return;

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -106,7 +107,8 @@ class Tunnel final : net::ConnectionEvents, upstream::RawEvents {
   upstream::ClusterState* cluster_ = nullptr;
   upstream::EndpointState* endpoint_ = nullptr;  // counted as active there
   upstream::LbEndpoint* tried_ = nullptr;        // the attempt before failed there
-  upstream::LimitToken pending_;                 // while it connects
+  std::optional<std::uint64_t> hash_;
+  upstream::LimitToken pending_;  // while it connects
   upstream::Breaker::Admission admission_;
   bool breaker_pending_ = false;
   metrics::TunnelSeries* series_ = nullptr;

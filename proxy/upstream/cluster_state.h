@@ -86,8 +86,9 @@ class ClusterState {
   const http::CodecLimits& response_limits() const { return response_limits_; }
 
   // Null: no endpoint is fit to be called.
-  EndpointState* pick(Random& random, std::span<LbEndpoint* const> tried, std::uint32_t more_choices) {
-    return static_cast<EndpointState*>(balancer_.pick({random, tried, more_choices}));
+  EndpointState* pick(const PickContext& context) { return static_cast<EndpointState*>(balancer_.pick(context)); }
+  bool picks_by_hash() const {
+    return config().lb_policy == model::LbPolicy::ring_hash || config().lb_policy == model::LbPolicy::maglev;
   }
 
   void report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random);

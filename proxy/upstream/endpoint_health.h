@@ -20,6 +20,7 @@ struct EndpointHealth {
   std::string name;  // for logs: "10.0.0.1:80"; constant after construction
 
   std::atomic<bool> ejected{false};
+  std::atomic<bool> failed_active_check{false};  // written by HealthChecker, on the main thread
   std::atomic<std::uint32_t> consecutive_5xx{0};
   std::atomic<std::uint32_t> consecutive_gateway_failure{0};
   std::atomic<std::uint32_t> consecutive_local_origin_failure{0};
@@ -39,7 +40,8 @@ struct EndpointHealth {
   std::atomic<std::uint32_t> ejections{0};                   // ever
 };
 
-// One a cluster: grows whenever any endpoint's `ejected` changed, so that load balancers know to look again.
+// One a cluster: grows whenever any endpoint's `ejected` or `failed_active_check` changed, so that load balancers know
+// to look again.
 using HealthGeneration = std::atomic<std::uint64_t>;
 
 // What a load balancer needs of an endpoint. EndpointState derives from it; worker thread only, but for `health`.
@@ -52,7 +54,8 @@ struct LbEndpoint {
 enum class Availability : std::uint8_t { healthy, degraded, unavailable };
 
 inline Availability availability(const LbEndpoint& endpoint) {
-  if (endpoint.health != nullptr && endpoint.health->ejected.load(std::memory_order_relaxed)) {
+  if (endpoint.health != nullptr && (endpoint.health->ejected.load(std::memory_order_relaxed) ||
+                                     endpoint.health->failed_active_check.load(std::memory_order_relaxed))) {
     return Availability::unavailable;
   }
   switch (endpoint.config->health) {

@@ -14,13 +14,13 @@ class LeastRequest final : public Chooser {
   LeastRequest(std::vector<LbEndpoint*> endpoints, std::uint32_t choice_count)
       : sample_(std::move(endpoints)), choice_count_(std::max(choice_count, 1u)) {}
 
-  LbEndpoint* choose(Random& random) override {
-    LbEndpoint* best = sample_.pick(random);
+  LbEndpoint* choose(const ChooseBy& by) override {
+    LbEndpoint* best = sample_.pick(by.random);
     for (std::uint32_t i = 1; i < choice_count_; ++i) {
-      LbEndpoint* other = sample_.pick(random);
+      LbEndpoint* other = sample_.pick(by.random);
       // Envoy draws with replacement: of two endpoints a hung one then still gets one request in four.
       for (int again = 0; other == best && again < kRedraws; ++again) {
-        other = sample_.pick(random);
+        other = sample_.pick(by.random);
       }
       // other.active / other.weight < best.active / best.weight
       if (other->active_requests * weight_of(*best) < best->active_requests * weight_of(*other)) {

@@ -32,6 +32,8 @@ LoadBalancer::LoadBalancer(const model::Cluster& cluster, const HealthGeneration
 void LoadBalancer::reconfigure(const model::Cluster& cluster) {
   policy_ = cluster.lb_policy;
   choice_count_ = cluster.least_request_choice_count;
+  ring_hash_ = cluster.ring_hash;
+  maglev_table_size_ = cluster.maglev_table_size;
   overprovisioning_ = cluster.overprovisioning_factor;
   panic_threshold_ = std::min(cluster.panic_threshold_percent, 100u);
   stale_ = true;
@@ -45,7 +47,11 @@ void LoadBalancer::set_endpoints(std::span<LbEndpoint* const> endpoints) {
 
 LbEndpoint* LoadBalancer::pick(const PickContext& context) {
   refresh_if_stale(context.random);
-  LbEndpoint* chosen = pick_once(context.random);
+  ChooseBy by{context.random};
+  if (hashes()) {
+    by.hash = context.hash ? *context.hash : context.random.next();
+  }
+  LbEndpoint* chosen = pick_once(by);
   if (context.avoid.empty() || chosen == nullptr) {
     return chosen;
   }
@@ -54,18 +60,20 @@ LbEndpoint* LoadBalancer::pick(const PickContext& context) {
     if (std::ranges::find(context.avoid, chosen) == context.avoid.end()) {
       break;
     }
-    chosen = pick_once(context.random);
+    ++by.attempt;
+    chosen = pick_once(by);
   }
   return chosen;
 }
 
-LbEndpoint* LoadBalancer::pick_once(Random& random) {
+LbEndpoint* LoadBalancer::pick_once(const ChooseBy& by) {
   if (targets_.size() <= 1) {
-    return targets_.empty() ? nullptr : targets_[0].chooser->choose(random);
+    return targets_.empty() ? nullptr : targets_[0].chooser->choose(by);
   }
-  const std::uint64_t number = random.below(targets_.back().upto);
+  const std::uint32_t all = targets_.back().upto;
+  const std::uint64_t number = hashes() ? by.hash % all : by.random.below(all);
   const auto target = std::ranges::find_if(targets_, [&](const Target& t) { return number < t.upto; });
-  return target->chooser->choose(random);
+  return target->chooser->choose(by);
 }
 
 const LoadBalancer::Summary& LoadBalancer::summary(Random& random) {
@@ -176,6 +184,10 @@ std::unique_ptr<Chooser> LoadBalancer::make_chooser(std::vector<LbEndpoint*> end
       return make_round_robin(std::move(endpoints), random);
     case model::LbPolicy::least_request:
       return make_least_request(std::move(endpoints), choice_count_);
+    case model::LbPolicy::ring_hash:
+      return make_ring_hash(endpoints, ring_hash_);
+    case model::LbPolicy::maglev:
+      return make_maglev(endpoints, maglev_table_size_);
     case model::LbPolicy::random:
       break;
   }

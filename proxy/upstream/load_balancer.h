@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct PickContext {
   Random& random;
   std::span<LbEndpoint* const> avoid = {};  // tried before (previous_hosts)
   std::uint32_t more_choices = 0;           // how often to choose again when an avoided one came up
+  std::optional<std::uint64_t> hash = {};   // what ring hash and Maglev choose by; none: chance
 };
 
 class LoadBalancer {
@@ -56,11 +58,14 @@ class LoadBalancer {
   std::vector<Level> levels() const;
   std::unique_ptr<Chooser> make_chooser(std::vector<LbEndpoint*> endpoints, Random& random) const;
   void add_target(std::uint32_t load, std::vector<LbEndpoint*> endpoints, Random& random);
-  LbEndpoint* pick_once(Random& random);
+  LbEndpoint* pick_once(const ChooseBy& by);
+  bool hashes() const { return policy_ == model::LbPolicy::ring_hash || policy_ == model::LbPolicy::maglev; }
 
   // Settings, copied: the Snapshot that they came from may go first.
   model::LbPolicy policy_;
   std::uint32_t choice_count_;
+  model::RingHash ring_hash_;
+  std::uint64_t maglev_table_size_;
   std::uint32_t overprovisioning_;
   std::uint32_t panic_threshold_;
   const HealthGeneration* generation_;

@@ -8,7 +8,7 @@ namespace {
 class RandomChoice final : public Chooser {
  public:
   explicit RandomChoice(std::vector<LbEndpoint*> endpoints) : sample_(std::move(endpoints)) {}
-  LbEndpoint* choose(Random& random) override { return sample_.pick(random); }
+  LbEndpoint* choose(const ChooseBy& by) override { return sample_.pick(by.random); }
 
  private:
   WeightedSample sample_;

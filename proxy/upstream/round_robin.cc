@@ -14,7 +14,7 @@ class RoundRobin final : public Chooser {
   RoundRobin(std::vector<LbEndpoint*> endpoints, Random& random)
       : endpoints_(std::move(endpoints)), next_(random.below(endpoints_.size())) {}
 
-  LbEndpoint* choose(Random&) override {
+  LbEndpoint* choose(const ChooseBy&) override {
     LbEndpoint* chosen = endpoints_[next_];
     next_ = next_ + 1 == endpoints_.size() ? 0 : next_ + 1;
     return chosen;
@@ -37,7 +37,7 @@ class WeightedRoundRobin final : public Chooser {
     std::ranges::make_heap(heap_, later);
   }
 
-  LbEndpoint* choose(Random&) override {
+  LbEndpoint* choose(const ChooseBy&) override {
     std::ranges::pop_heap(heap_, later);
     Entry& due = heap_.back();
     LbEndpoint* chosen = due.endpoint;

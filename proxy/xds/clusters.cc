@@ -76,6 +76,10 @@ void read_endpoints(const Scope& scope, const endpoint_v3::ClusterLoadAssignment
       to.hostname = from.endpoint().hostname();
       to.priority = group.priority();
       to.health = health_of(from.health_status());
+      if (from.endpoint().has_health_check_config()) {
+        to.health_check =
+            read_health_check_target(endpoint.field("health_check_config"), from.endpoint().health_check_config());
+      }
       if (from.has_load_balancing_weight()) {
         to.weight = from.load_balancing_weight().value();
         if (to.weight == 0) {
@@ -91,6 +95,54 @@ void read_endpoints(const Scope& scope, const endpoint_v3::ClusterLoadAssignment
 
 constexpr const char* kNotYet = "is Envoy's, but not supported by this version of Remora";
 
+bool is_prime(std::uint64_t number) {
+  for (std::uint64_t i = 2; i * i <= number; ++i) {
+    if (number % i == 0) {
+      return false;
+    }
+  }
+  return number > 1;
+}
+
+void read_hashing(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {
+  if (message.has_ring_hash_lb_config()) {
+    const auto& from = message.ring_hash_lb_config();
+    const Scope at = scope.field("ring_hash_lb_config");
+    model::RingHash& to = cluster.ring_hash;
+    if (message.lb_policy() != cluster_v3::Cluster::RING_HASH) {
+      at.error("is for lb_policy RING_HASH");
+    }
+    const double most = static_cast<double>(model::RingHash().maximum_size);
+    if (from.has_maximum_ring_size()) {
+      to.maximum_size = from.maximum_ring_size().value();
+      check_range(at.field("maximum_ring_size"), static_cast<double>(to.maximum_size), 1, most);
+    }
+    if (from.has_minimum_ring_size()) {
+      to.minimum_size = from.minimum_ring_size().value();
+      check_range(at.field("minimum_ring_size"), static_cast<double>(to.minimum_size), 1, most);
+    }
+    if (to.minimum_size > to.maximum_size) {
+      at.error("minimum_ring_size", fmt::format("must be at most maximum_ring_size, which is {}", to.maximum_size));
+    }
+    to.function = from.hash_function() == cluster_v3::Cluster::RingHashLbConfig::MURMUR_HASH_2
+                      ? model::RingHash::Function::murmur_hash_2
+                      : model::RingHash::Function::xx_hash;
+  }
+  if (message.has_maglev_lb_config()) {
+    const Scope at = scope.field("maglev_lb_config");
+    if (message.lb_policy() != cluster_v3::Cluster::MAGLEV) {
+      at.error("is for lb_policy MAGLEV");
+    }
+    if (message.maglev_lb_config().has_table_size()) {
+      cluster.maglev_table_size = message.maglev_lb_config().table_size().value();
+      check_range(at.field("table_size"), static_cast<double>(cluster.maglev_table_size), 2, 5'000'011);
+      if (cluster.maglev_table_size <= 5'000'011 && !is_prime(cluster.maglev_table_size)) {
+        at.error("table_size", fmt::format("must be a prime, and {} is none", cluster.maglev_table_size));
+      }
+    }
+  }
+}
+
 void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, model::Cluster& cluster) {
   switch (message.lb_policy()) {
     case cluster_v3::Cluster::LEAST_REQUEST:
@@ -100,8 +152,10 @@ void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, mode
       cluster.lb_policy = model::LbPolicy::random;
       break;
     case cluster_v3::Cluster::RING_HASH:
+      cluster.lb_policy = model::LbPolicy::ring_hash;
+      break;
     case cluster_v3::Cluster::MAGLEV:
-      scope.error("lb_policy", fmt::format("{} {}", cluster_v3::Cluster::LbPolicy_Name(message.lb_policy()), kNotYet));
+      cluster.lb_policy = model::LbPolicy::maglev;
       break;
     default:
       cluster.lb_policy = model::LbPolicy::round_robin;
@@ -118,6 +172,7 @@ void read_balancing(const Scope& scope, const cluster_v3::Cluster& message, mode
       }
     }
   }
+  read_hashing(scope, message, cluster);
   if (message.common_lb_config().has_healthy_panic_threshold()) {
     const double threshold = message.common_lb_config().healthy_panic_threshold().value();
     const Scope at = scope.field("common_lb_config");
@@ -315,7 +370,11 @@ std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const clu
   result->name = message.name();
   result->alt_stat_name = message.alt_stat_name().empty() ? message.name() : message.alt_stat_name();
   if (message.health_checks_size() > 0) {
-    scope.error("health_checks", kNotYet);
+    const Scope checks = scope.field("health_checks");
+    if (message.health_checks_size() > 1) {
+      checks.error("one health check is supported, as in Envoy");
+    }
+    result->health_check = read_health_check(checks.item(0), message.health_checks(0));
   }
   read_connection(scope, message, *result);
   read_balancing(scope, message, *result);

@@ -8,6 +8,7 @@
 #include "envoy/extensions/filters/http/router/v3/router.pb.h"
 #include "envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.pb.h"
 #include "envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.pb.h"
+#include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
 
@@ -33,6 +34,7 @@ std::vector<std::string_view> supported_extensions() {
       name_of<ext::filters::http::router::v3::Router>(),
       name_of<ext::filters::network::http_connection_manager::v3::HttpConnectionManager>(),
       name_of<ext::filters::network::tcp_proxy::v3::TcpProxy>(),
+      name_of<ext::network::dns_resolver::cares::v3::CaresDnsResolverConfig>(),
       name_of<ext::retry::host::previous_hosts::v3::PreviousHostsPredicate>(),
       name_of<ext::upstreams::http::v3::HttpProtocolOptions>(),
   };

@@ -106,6 +106,7 @@ struct RouteDefaults {
 };
 model::RouteAction read_route_action(const Scope& scope, const route_v3::RouteAction& action,
                                      const RouteDefaults& defaults);
+std::vector<model::HashPolicy> read_hash_policies(const Scope& list, const route_v3::RouteAction& action);
 model::DirectResponse read_direct_response(const Scope& scope, const route_v3::DirectResponseAction& action);
 model::RedirectAction read_redirect(const Scope& scope, const route_v3::RedirectAction& action);
 std::shared_ptr<const model::RouteConfiguration> read_routes(const Scope& scope,
@@ -120,6 +121,11 @@ std::shared_ptr<const model::Listener> read_listener(const Scope& scope,
                                                      const envoy::config::listener::v3::Listener& message,
                                                      const std::set<std::string>& clusters,
                                                      const std::string& default_service);
+// The cluster's dns_* settings; names come from its load_assignment.
+void read_dns(const Scope& scope, const envoy::config::cluster::v3::Cluster& message, model::DnsDiscovery& dns);
+std::shared_ptr<const model::HealthCheck> read_health_check(const Scope& scope, const core_v3::HealthCheck& message);
+std::shared_ptr<const model::HealthCheckTarget> read_health_check_target(
+    const Scope& scope, const envoy::config::endpoint::v3::Endpoint::HealthCheckConfig& message);
 std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope,
                                                    const envoy::config::cluster::v3::Cluster& message);
 

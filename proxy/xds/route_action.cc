@@ -231,9 +231,7 @@ model::RouteAction read_route_action(const Scope& scope, const route_v3::RouteAc
   model::RouteAction result;
   read_target(scope, action, defaults, result);
   read_rewrites(scope, action, result);
-  if (action.hash_policy_size() > 0) {
-    scope.error("hash_policy", "is Envoy's, but not supported by this version of Remora");
-  }
+  result.hash_policies = read_hash_policies(scope.field("hash_policy"), action);
   if (action.has_timeout()) {
     result.timeout = read_duration(scope.field("timeout"), action.timeout());
   }

@@ -26,7 +26,7 @@ LAYERS = {
     "proxy/info": ["proxy/model", "core/http"],  # the facts of one exchange, for whoever reads them
     "proxy/routing": ["proxy/model", "core/http"],
     "proxy/xds": ["proxy/model", "core/config", "api"],
-    "proxy/sources": ["proxy/model", "proxy/xds", "core/consul", "core/grpc"],
+    "proxy/sources": ["proxy/model", "proxy/xds", "core/net", "core/consul", "core/grpc"],
     "proxy/upstream": ["proxy/model", "core/net", "core/tls", "core/http", "metrics"],
     "proxy/tcp": ["proxy/upstream", "proxy/info"],
     "proxy/filters": ["proxy/info", "proxy/routing", "metrics"],

@@ -90,8 +90,8 @@ def test_a_big_transfer_to_a_slow_reader_takes_no_memory(tunnel, server, slow):
 
     before = running.proxy.rss_kb()
     peak = [0]
+    server.handler = read if slow == "upstream" else write
     with connect(running, 1 << 16) as sock:
-        server.handler = read if slow == "upstream" else write
         ours = threading.Thread(target=write if slow == "upstream" else read, args=(sock,))
         ours.start()
         while ours.is_alive():

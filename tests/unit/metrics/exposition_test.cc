@@ -40,12 +40,14 @@ Registry& full_registry() {
       cluster->timeouts[UpstreamTimeout::per_try].add();
       cluster->breaker_transitions[BreakerState::open].add();
       cluster->ejections[Ejection::consecutive_5xx].add();
+      cluster->health_checks[HealthCheckResult::passed].add();
       worker.tunnels("web", "db")->ended[TunnelEnd::closed].add();
       ListenerSeries* listener = worker.listener("in");
       listener->accept_failures[AcceptFailure::no_fds].add();
       listener->protocol_errors[ProtocolError::bad_head].add();
     }
-    for (const Id id : {Id::config_version, Id::config_update_time, Id::draining}) {
+    registry.on_scrape(Id::dns_lookups, {"answered"}, [] { return 1.0; });
+    for (const Id id : {Id::dns_age, Id::config_version, Id::config_update_time, Id::draining}) {
       registry.on_scrape(id, {}, [] { return 1.0; });
     }
     for (const Id id : {Id::discovery_age, Id::discovery_failing, Id::discovery_holding}) {

@@ -159,6 +159,8 @@ TEST(Defaults, Cluster) {
   EXPECT_EQ(cluster.alt_stat_name, "a");
   EXPECT_EQ(cluster.lb_policy, model::LbPolicy::round_robin);
   EXPECT_EQ(cluster.least_request_choice_count, 2U);
+  EXPECT_EQ(cluster.ring_hash, (model::RingHash{1024, 8'388'608, model::RingHash::Function::xx_hash}));
+  EXPECT_EQ(cluster.maglev_table_size, 65'537U);
   EXPECT_EQ(cluster.overprovisioning_factor, 140U);
   EXPECT_EQ(cluster.panic_threshold_percent, 50U);
   EXPECT_EQ(cluster.connect_timeout, 5s);

@@ -40,7 +40,7 @@ TEST_F(Full, Node) {
   EXPECT_EQ(snapshot_->node.zone, "eu-1");
   EXPECT_EQ(snapshot_->admin->address.to_string(), "127.0.0.1:9901");
   EXPECT_EQ(snapshot_->admin->access_log_path, "/dev/null");
-  EXPECT_THAT(snapshot_->cluster_order, ElementsAre("api", "api-canary"));
+  EXPECT_THAT(snapshot_->cluster_order, ElementsAre("api", "checked", "pinged", "ring", "table", "api-canary"));
 }
 
 TEST_F(Full, Listener) {
@@ -118,7 +118,7 @@ TEST_F(Full, AccessLogs) {
 
 TEST_F(Full, RouteConfiguration) {
   EXPECT_EQ(routes().name, "local");
-  EXPECT_EQ(routes().route_count, 10U);
+  EXPECT_EQ(routes().route_count, 11U);
   EXPECT_TRUE(routes().most_specific_header_mutations_wins);
   EXPECT_THAT(routes().internal_only_headers, ElementsAre("x-internal"));
   ASSERT_EQ(routes().edits.request_add.size(), 1U);
@@ -221,7 +221,7 @@ TEST_F(Full, OtherRoutes) {
   EXPECT_EQ(route(7).label, "web/CONNECT");
   EXPECT_EQ(action(8).cluster_header, "x-cluster");
   EXPECT_TRUE(action(8).auto_host_rewrite);
-  EXPECT_EQ(routes().virtual_hosts[1].routes[0].index, 9U);
+  EXPECT_EQ(routes().virtual_hosts[1].routes[0].index, 10U);
 }
 
 TEST_F(Full, Cluster) {
@@ -244,6 +244,10 @@ TEST_F(Full, Cluster) {
   EXPECT_EQ(api.max_response_headers_count, 40U);
   EXPECT_EQ(api.max_response_headers_kb, 16U);
   EXPECT_EQ(cluster("api-canary").lb_policy, model::LbPolicy::random);
+  EXPECT_EQ(cluster("ring").lb_policy, model::LbPolicy::ring_hash);
+  EXPECT_EQ(cluster("ring").ring_hash, (model::RingHash{2048, 4096, model::RingHash::Function::murmur_hash_2}));
+  EXPECT_EQ(cluster("table").lb_policy, model::LbPolicy::maglev);
+  EXPECT_EQ(cluster("table").maglev_table_size, 251U);
 }
 
 TEST_F(Full, Endpoints) {

@@ -129,12 +129,13 @@ TEST(Syntax, EnumsByNameOrNumber) {
   EXPECT_EQ(load(parts)->clusters.at("a")->lb_policy, model::LbPolicy::random);
   parts.cluster = "lb_policy: RANDMO";
   EXPECT_THAT(errors(parts),
-              ElementsAre(kCluster + ".lb_policy: expected one of ROUND_ROBIN, LEAST_REQUEST, RANDOM, got 'RANDMO' "
-                                     "(did you mean 'RANDOM'?)"));
-  parts.cluster = "lb_policy: MAGLEV";
-  EXPECT_THAT(errors(parts), ElementsAre(kCluster + ".lb_policy: MAGLEV is Envoy's, but not supported by this version "
-                                                    "of Remora: expected one of ROUND_ROBIN, LEAST_REQUEST, RANDOM"));
-  parts.cluster = "lb_policy: 2";
+              ElementsAre(kCluster + ".lb_policy: expected one of ROUND_ROBIN, LEAST_REQUEST, RING_HASH, RANDOM, "
+                                     "MAGLEV, got 'RANDMO' (did you mean 'RANDOM'?)"));
+  parts.cluster = "lb_policy: CLUSTER_PROVIDED";
+  EXPECT_THAT(errors(parts),
+              ElementsAre(kCluster + ".lb_policy: CLUSTER_PROVIDED is Envoy's, but not supported by this version of "
+                                     "Remora: expected one of ROUND_ROBIN, LEAST_REQUEST, RING_HASH, RANDOM, MAGLEV"));
+  parts.cluster = "lb_policy: 6";
   EXPECT_THAT(errors(parts), SizeIs(1));
 }
 
