@@ -23,7 +23,7 @@ class References {
   // A service that gets requests. `elsewhere`: in another datacenter, which a mesh file does not hold.
   void service(const Place& place, std::string_view who, const std::string& name, bool elsewhere = false) {
     // What Consul knows of, its proxies watch: an answer here holds only the services that somebody asked for.
-    if (!catalog_.complete || elsewhere || leads_somewhere(name)) {
+    if (!catalog_.complete || elsewhere || report_.full() || leads_somewhere(name)) {
       return;
     }
     report_.error(place, fmt::format("{} '{}', but there is no such service{}", who, name, did_you_mean(name, names_)));

@@ -13,14 +13,21 @@ class Report {
  public:
   explicit Report(Findings& findings) : findings_(findings) {}
 
+  // Nobody reads more; whoever would look for the nearest name need not.
+  bool full() const { return findings_.size() >= kMost; }
+
   void error(const Place& place, std::string message) { add(Severity::error, place, std::move(message)); }
   void warning(const Place& place, std::string message) { add(Severity::warning, place, std::move(message)); }
   void note(const Place& place, std::string message) { add(Severity::note, place, std::move(message)); }
 
  private:
   void add(Severity severity, const Place& place, std::string message) {
-    findings_.push_back({severity, error_at(place, std::move(message))});
+    if (!full()) {
+      findings_.push_back({severity, error_at(place, std::move(message))});
+    }
   }
+
+  static constexpr std::size_t kMost = 1000;
 
   Findings& findings_;
 };

@@ -1,0 +1,320 @@
+#include "control/catalog/consul_catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "control/catalog/builder.h"
+
+namespace remora::catalog {
+namespace {
+
+// Consul's agents write proxy-defaults' `config` into that of each proxy. What comes from there must not win over what
+// a service or a route says, as a proxy's own would.
+void drop_inherited(Service& service, const ProxyDefaults& defaults) {
+  if (!service.sidecar) {
+    return;
+  }
+  Extensions& own = service.sidecar->proxy.config.extensions;
+  const Extensions& inherited = defaults.config.extensions;
+  const auto drop = [](auto& one, const auto& other) {
+    if (one == other) {
+      one.reset();
+    }
+  };
+  drop(own.fault, inherited.fault);
+  drop(own.request_mirror_policies, inherited.request_mirror_policies);
+  drop(own.retry_policy, inherited.retry_policy);
+  drop(own.retry_budget, inherited.retry_budget);
+  drop(own.breaker, inherited.breaker);
+}
+
+}  // namespace
+
+// What all watches of one catalog share.
+class ConsulCatalog::Follower : public consul::WatchEvents {
+ public:
+  Follower(ConsulCatalog& catalog, consul::WatchOptions options)
+      : catalog_(catalog), path_(options.path), watch_(catalog.client_, catalog.random_, std::move(options), *this) {}
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+  virtual ~Follower() = default;
+
+  bool answered() const { return facts_.answered; }
+  WatchFacts facts() const {
+    WatchFacts facts = facts_;
+    facts.path = path_;
+    return facts;
+  }
+  void add_findings(Findings& findings) const {
+    for (const config::ConfigError& error : errors_) {
+      findings.push_back({Severity::error, error});
+    }
+  }
+
+  Result<void> on_answer(const std::string& body, bool) final {
+    auto taken = take(body);
+    if (taken) {
+      confirm();
+      catalog_.changed();
+    }
+    return taken;
+  }
+  void on_unchanged(bool) final { confirm(); }
+  void on_failure(const consul::Failure& failure) final { facts_.failure = failure.words; }
+
+ protected:
+  virtual Result<void> take(const std::string& body) = 0;
+
+  ConsulCatalog& catalog_;
+  config::ConfigErrors errors_;  // of the last answer
+
+ private:
+  void confirm() {
+    facts_.answered = true;
+    facts_.answered_at = catalog_.client_.loop().now();
+    facts_.failure.clear();
+  }
+
+  const std::string path_;
+  WatchFacts facts_;
+  consul::Watch watch_;  // last: it calls what is above
+};
+
+// The entries of one kind.
+class ConsulCatalog::Kind final : public Follower, private KnownEntries {
+ public:
+  Kind(ConsulCatalog& catalog, std::string_view kind)
+      : Follower(catalog, {.path = fmt::format("/v1/config/{}", kind), .query = catalog.query()}) {}
+
+  std::shared_ptr<const Document> document() const {
+    auto document = std::make_shared<Document>();
+    for (const auto& [name, one] : entries_) {
+      if (one.entry) {
+        document->entries.push_back(*one.entry);
+      }
+    }
+    return document;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t index = 0;
+    std::optional<EntryPtr> entry;
+    config::ConfigErrors errors;
+  };
+
+  bool knows(const std::string& name, std::uint64_t index) const override {
+    const auto found = entries_.find(name);
+    return found != entries_.end() && index != 0 && found->second.index == index;
+  }
+
+  Result<void> take(const std::string& body) override {
+    auto answers = read_entries_answer(body, catalog_.file(), this);
+    if (!answers) {
+      return std::unexpected(answers.error());
+    }
+    std::map<std::string, Entry> now;
+    for (EntryAnswer& answer : *answers) {
+      const auto known = entries_.find(answer.name);
+      Entry& entry = now[answer.name];
+      if (known != entries_.end()) {
+        entry = known->second;  // what holds while the new version is wrong
+      }
+      if (answer.entry || !answer.errors.empty()) {
+        entry.index = answer.modify_index;
+        entry.errors = std::move(answer.errors);
+        entry.entry = answer.entry ? std::move(answer.entry) : std::move(entry.entry);
+      }
+    }
+    entries_ = std::move(now);
+    errors_.clear();
+    for (const auto& [name, entry] : entries_) {
+      errors_.insert(errors_.end(), entry.errors.begin(), entry.errors.end());
+    }
+    return {};
+  }
+
+  std::map<std::string, Entry> entries_;
+};
+
+// The instances of one service, by two watches: those of its own name, and the sidecars that stand for it.
+class ConsulCatalog::Instances {
+ public:
+  Instances(ConsulCatalog& catalog, const std::string& service)
+      : services_(catalog, "/v1/health/service/" + consul::escape(service)),
+        sidecars_(catalog, "/v1/health/connect/" + consul::escape(service)) {}
+
+  // Anew only when one of the answers changed.
+  std::shared_ptr<const catalog::Instances> instances(const FileName& file,
+                                                      const std::shared_ptr<const ProxyDefaults>& defaults) {
+    const std::uint64_t version = services_.version + sidecars_.version;
+    if (read_ == nullptr || version != read_version_ || defaults != defaults_) {
+      errors_.clear();
+      auto read = read_instances(services_.body, sidecars_.body, file, errors_);
+      if (read) {  // each answer was read once before it was taken
+        for (Service& service : *read) {
+          drop_inherited(service, *defaults);
+        }
+        read_ = std::make_shared<const catalog::Instances>(std::move(*read));
+      }
+      read_version_ = version;
+      defaults_ = defaults;
+    }
+    return read_;
+  }
+  bool answered() const { return services_.answered() && sidecars_.answered(); }
+  void add_findings(Findings& findings) const {
+    for (const config::ConfigError& error : errors_) {
+      findings.push_back({Severity::warning, error});
+    }
+  }
+  template <typename Visit>
+  void each(Visit&& visit) const {
+    visit(services_);
+    visit(sidecars_);
+  }
+
+ private:
+  struct Half final : Follower {
+    Half(ConsulCatalog& catalog, std::string path)
+        : Follower(catalog, {.path = std::move(path), .query = catalog.query()}) {}
+    Result<void> take(const std::string& answer) override {
+      config::ConfigErrors errors;
+      if (auto read = read_instances(answer, {}, catalog_.file(), errors); !read) {
+        return std::unexpected(read.error());
+      }
+      body = answer;
+      ++version;
+      return {};
+    }
+    std::string body;
+    std::uint64_t version = 0;
+  };
+
+  Half services_;
+  Half sidecars_;
+  std::shared_ptr<const catalog::Instances> read_;
+  std::uint64_t read_version_ = 0;
+  std::shared_ptr<const ProxyDefaults> defaults_;
+  config::ConfigErrors errors_;
+};
+
+// What the agent says of itself, asked now and then: there is no index to block on.
+class ConsulCatalog::Agent final : public Follower {
+ public:
+  explicit Agent(ConsulCatalog& catalog)
+      : Follower(catalog, {.path = "/v1/agent/self", .poll_interval = Milliseconds(60'000)}) {}
+  const std::optional<AgentFacts>& facts_of_agent() const { return facts_; }
+
+ private:
+  Result<void> take(const std::string& body) override {
+    auto facts = read_agent_facts(body);
+    if (!facts) {
+      return std::unexpected(facts.error());
+    }
+    facts_ = std::move(*facts);
+    return {};
+  }
+
+  std::optional<AgentFacts> facts_;
+};
+
+ConsulCatalog::ConsulCatalog(consul::Client& client, Random& random, ConsulCatalogOptions options,
+                             CatalogEvents& events)
+    : client_(client),
+      random_(random),
+      options_(std::move(options)),
+      events_(events),
+      file_(std::make_shared<const std::string>(
+          options_.datacenter.empty() ? std::string("Consul") : fmt::format("Consul ({})", options_.datacenter))) {
+  settle_.bind<&ConsulCatalog::publish>(this);
+  for (std::string_view kind : entry_kinds()) {
+    kinds_.push_back(std::make_unique<Kind>(*this, kind));
+  }
+  agent_ = std::make_unique<Agent>(*this);
+}
+
+ConsulCatalog::~ConsulCatalog() = default;
+
+void ConsulCatalog::want(const std::set<std::string, std::less<>>& services) {
+  const std::size_t before = instances_.size();
+  const std::size_t gone = std::erase_if(instances_, [&](const auto& one) { return !services.contains(one.first); });
+  for (const std::string& service : services) {
+    if (!instances_.contains(service)) {
+      instances_.emplace(service, std::make_unique<Instances>(*this, service));
+    }
+  }
+  if (gone > 0 || instances_.size() != before) {
+    changed();
+  }
+}
+
+std::vector<WatchFacts> ConsulCatalog::watches() const {
+  std::vector<WatchFacts> all;
+  const auto add = [&](const Follower& follower) { all.push_back(follower.facts()); };
+  for (const auto& kind : kinds_) {
+    add(*kind);
+  }
+  add(*agent_);
+  for (const auto& [service, instances] : instances_) {
+    instances->each(add);
+  }
+  return all;
+}
+
+std::vector<std::pair<std::string, std::string>> ConsulCatalog::query() const {
+  std::vector<std::pair<std::string, std::string>> query;
+  if (!options_.datacenter.empty()) {
+    query.emplace_back("dc", options_.datacenter);
+  }
+  return query;
+}
+
+void ConsulCatalog::changed() {
+  if (!settle_.armed()) {
+    client_.loop().arm(settle_, options_.settle);
+  }
+}
+
+void ConsulCatalog::publish() {
+  if (!std::ranges::all_of(kinds_, [](const auto& kind) { return kind->answered(); })) {
+    return;
+  }
+  config::ConfigErrors errors;
+  std::vector<std::shared_ptr<const Document>> documents;
+  Findings findings;
+  for (const auto& kind : kinds_) {
+    documents.push_back(kind->document());
+    kind->add_findings(findings);
+  }
+  const auto catalog = build_catalog(documents, errors);
+  catalog->complete = false;
+  const auto& agent = agent_->facts_of_agent();
+  catalog->datacenter = !options_.datacenter.empty() ? options_.datacenter : agent ? agent->datacenter : "dc1";
+  catalog->allow_by_default = !agent || agent->allow_by_default;
+  for (const auto& [service, instances] : instances_) {
+    if (instances->answered()) {
+      if (const auto all = instances->instances(file_, catalog->proxy_defaults); all != nullptr && !all->empty()) {
+        catalog->services.emplace(service, all);
+      }
+      instances->add_findings(findings);
+    }
+  }
+  const Findings judged = validate(*catalog);
+  findings.insert(findings.end(), judged.begin(), judged.end());
+  std::string shown;
+  for (const Finding& finding : findings) {
+    shown += fmt::format("{}: {}\n", to_string(finding.severity), finding.what.to_string());
+  }
+  findings_ = std::move(findings);
+  if (std::exchange(shown_findings_, shown) != shown) {
+    events_.on_findings(findings_);
+  }
+  catalog_ = catalog;
+  events_.on_catalog(catalog_);
+}
+
+}  // namespace remora::catalog
