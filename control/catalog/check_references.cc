@@ -62,7 +62,7 @@ class References {
   std::vector<std::string_view> names_;
 };
 
-const std::string& either(const std::string& written, const std::string& otherwise) {
+std::string either(const std::string& written, const std::string& otherwise) {
   return written.empty() ? otherwise : written;
 }
 

@@ -126,7 +126,9 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
       if (answer.entry || !answer.errors.empty()) {
         entry.index = answer.modify_index;
         entry.errors = std::move(answer.errors);
-        entry.entry = answer.entry ? std::move(answer.entry) : std::move(entry.entry);
+        if (answer.entry) {
+          entry.entry = std::move(answer.entry);
+        }
       }
     }
     entries_ = std::move(now);
