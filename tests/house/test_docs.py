@@ -30,12 +30,14 @@ def test_the_house_in_architecture_is_the_house():
     """Each folder with a CMakeLists.txt of the program stands in ARCHITECTURE.md, and each line of its drawing exists."""
     text = (TOP / "ARCHITECTURE.md").read_text()
     drawing = text.split("## The house")[1].split("\n## ")[0]
-    for folder in TOP.glob("proxy/*/CMakeLists.txt"):
-        assert re.search(rf"^ +{folder.parent.name}/ ", drawing, re.M), f"{folder.parent.name} is not in the drawing"
+    for program in ("proxy", "control"):
+        part = re.search(rf"^    {program}/.*\n((?:     .*\n)+)", drawing, re.M).group(1)
+        for folder in TOP.glob(f"{program}/*/CMakeLists.txt"):
+            assert re.search(rf"^ +{folder.parent.name}/ ", part, re.M), f"{folder.parent.name} is not in the drawing"
+        for name in re.findall(r"^      (\w+)/", part, re.M):
+            assert (TOP / program / name).is_dir(), name
     for folder in TOP.glob("core/*/CMakeLists.txt"):
         assert f"core/{folder.parent.name} " in drawing
-    for name in re.findall(r"^      (\w+)/", drawing, re.M):
-        assert (TOP / "proxy" / name).is_dir(), name
 
 
 def test_the_presets_that_contributing_names_are_there():
