@@ -6,11 +6,11 @@
 
 namespace {
 
-std::uint64_t g_allocations = 0;
+thread_local std::uint64_t t_allocations = 0;
 bool g_broken = false;
 
 void* counted(std::size_t size, std::size_t alignment) {
-  ++g_allocations;
+  ++t_allocations;
   void* memory = alignment <= alignof(std::max_align_t)
                      ? std::malloc(size == 0 ? 1 : size)
                      : std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
@@ -41,7 +41,7 @@ void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { s
 
 namespace remora::bench {
 
-std::uint64_t allocations() { return g_allocations; }
+std::uint64_t allocations() { return t_allocations; }
 
 void report_broken_promise(double n) {
   g_broken = true;

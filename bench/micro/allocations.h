@@ -1,6 +1,6 @@
 // Counts heap allocations: allocations.cc replaces the global operator new and delete of bench_micro. A benchmark holds
 // an AllocationScope around its loop and gets the counter `allocs`, allocations an iteration; bench_micro fails when a
-// benchmark that promised none has some. One thread.
+// benchmark that promised none has some. Each thread counts its own.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -9,7 +9,7 @@
 
 namespace remora::bench {
 
-std::uint64_t allocations();           // so far
+std::uint64_t allocations();           // of this thread, so far
 void report_broken_promise(double n);  // makes main return 1
 bool promise_broken();
 
