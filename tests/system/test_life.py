@@ -141,8 +141,6 @@ def _few_files(soft: int):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
 
 
-# UBSan opens a pipe to find out whether memory may be read: without descriptors it takes any object for a broken one.
-@pytest.mark.release_only
 def test_out_of_file_descriptors(remora, up):
     """It refuses politely, keeps serving those that it has, and recovers."""
     running = remora([b.route("/", "up")], [b.cluster("up", up.port)], preexec=_few_files(80))
