@@ -16,14 +16,14 @@ bool starts_with(std::string_view text, std::string_view prefix, bool case_sensi
   return case_sensitive ? text.starts_with(prefix) : starts_with_ignoring_case(text, prefix);
 }
 
-bool path_matches(const PathMatch& match, const http::RequestHead& head) {
+// `path`: the head's, without its query.
+bool path_matches(const PathMatch& match, const http::RequestHead& head, std::string_view path) {
   if (match.kind == PathMatch::Kind::connect) {
     return head.method_id == http::Method::connect;
   }
   if (head.path.empty()) {
     return false;  // CONNECT has no path: only a connect matcher takes it
   }
-  const std::string_view path = path_only(head.path);
   const std::string_view text = match.text;
   switch (match.kind) {
     case PathMatch::Kind::prefix:
@@ -79,9 +79,29 @@ bool query_matches(const model::QueryParameterMatch& match, std::string_view pat
   return value && match.string->matches(*value);
 }
 
+bool route_matches(const model::Route& route, const http::RequestHead& head, std::string_view path,
+                   std::uint64_t random) {
+  const model::RouteMatch& match = route.match;
+  if (match.runtime_fraction_per_million < 1'000'000 && random % 1'000'000 >= match.runtime_fraction_per_million) {
+    return false;
+  }
+  return path_matches(match.path, head, path) &&
+         std::ranges::all_of(match.headers,
+                             [&](const model::HeaderMatch& header) { return header_matches(header, head); }) &&
+         std::ranges::all_of(match.query_parameters, [&](const model::QueryParameterMatch& parameter) {
+           return query_matches(parameter, head.path);
+         });
+}
+
 }  // namespace
 
-std::string_view path_only(std::string_view path) { return path.substr(0, path.find_first_of("?#")); }
+std::string_view path_only(std::string_view path) {  // find_first_of calls a function for each character
+  std::size_t size = 0;
+  while (size < path.size() && path[size] != '?' && path[size] != '#') {
+    ++size;
+  }
+  return path.substr(0, size);
+}
 
 RouteTable::RouteTable(std::shared_ptr<const model::RouteConfiguration> configuration)
     : configuration_(std::move(configuration)) {
@@ -93,16 +113,7 @@ RouteTable::RouteTable(std::shared_ptr<const model::RouteConfiguration> configur
 }
 
 bool RouteTable::matches(const model::Route& route, const http::RequestHead& head, std::uint64_t random) {
-  const model::RouteMatch& match = route.match;
-  if (match.runtime_fraction_per_million < 1'000'000 && random % 1'000'000 >= match.runtime_fraction_per_million) {
-    return false;
-  }
-  return path_matches(match.path, head) &&
-         std::ranges::all_of(match.headers,
-                             [&](const model::HeaderMatch& header) { return header_matches(header, head); }) &&
-         std::ranges::all_of(match.query_parameters, [&](const model::QueryParameterMatch& parameter) {
-           return query_matches(parameter, head.path);
-         });
+  return route_matches(route, head, path_only(head.path), random);
 }
 
 Match RouteTable::match(const http::RequestHead& head, std::uint64_t random) const {
@@ -111,8 +122,9 @@ Match RouteTable::match(const http::RequestHead& head, std::uint64_t random) con
     return {};
   }
   const model::VirtualHost& host = configuration_->virtual_hosts[index];
+  const std::string_view path = path_only(head.path);
   for (const model::Route& route : host.routes) {
-    if (matches(route, head, random)) {
+    if (route_matches(route, head, path, random)) {
       return {&host, &route};
     }
   }
