@@ -35,6 +35,10 @@ remora_static_or_shared(dep_nghttp2 nghttp2)
 add_library(dep_cares INTERFACE)
 remora_static_or_shared(dep_cares cares)
 
+add_library(dep_openssl INTERFACE)
+remora_static_or_shared(dep_openssl ssl crypto)
+target_link_libraries(dep_openssl INTERFACE Threads::Threads ${CMAKE_DL_LIBS})
+
 add_library(dep_spdlog INTERFACE)
 target_compile_definitions(dep_spdlog INTERFACE SPDLOG_COMPILED_LIB SPDLOG_SHARED_LIB SPDLOG_FMT_EXTERNAL)
 target_link_libraries(dep_spdlog INTERFACE spdlog fmt)

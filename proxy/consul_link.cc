@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -40,11 +41,14 @@ Result<consul::ClientOptions> client_options(const ConsulLinkOptions& options) {
     return fail("--consul: " + agents.error().message);
   }
   made.agents = std::move(*agents);
-  auto tls = tls::ClientContext::make({.ca_file = options.ca_file, .certificate = {}, .key = {}});
-  if (!tls) {
-    return fail("--consul-ca-file: " + tls.error().message);
+  const auto speaks_tls = [](const consul::Agent& agent) { return !agent.tls_server.empty(); };
+  if (std::ranges::any_of(made.agents, speaks_tls)) {  // else OpenSSL stays untouched, and costs no memory
+    auto tls = tls::ClientContext::make({.ca_file = options.ca_file, .certificate = {}, .key = {}});
+    if (!tls) {
+      return fail("--consul-ca-file: " + tls.error().message);
+    }
+    made.tls = std::move(*tls);
   }
-  made.tls = std::move(*tls);
   if (!options.token_file.empty()) {
     made.token = consul::token_from_file(options.token_file);
     if (auto token = made.token(); !token) {
