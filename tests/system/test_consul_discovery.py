@@ -145,12 +145,9 @@ def test_a_consul_that_forgot_everything_is_believed_after_a_while(consul):
     with Probe(consul, "service=api", "hold_ms=4000") as probe:
         probe.wait_ports(9001)
         consul.kill()
-        consul.start()  # -dev: nothing is kept, indexes begin anew
-        probe.wait_told("Consul answers again", timeout=40)
+        consul.start()  # -dev: nothing is kept, indexes begin anew. No question need have failed meanwhile
         again = time.monotonic()
-        time.sleep(2)
-        assert probe.ports() == [9001]
-        assert probe.wait_ports() - again > 2.5
+        assert probe.wait_ports(timeout=40) - again > 2.5  # 4 s after the first answer, which was 0.5 s ago at most
         consul.register("api", 9003)
         probe.wait_ports(9003)
 
