@@ -26,6 +26,7 @@ Attempt::~Attempt() {
 }
 
 void Attempt::over() {
+  head_written_ = head_written();
   stream_ = nullptr;
   connection_ = nullptr;
   if (counted_) {
@@ -50,7 +51,7 @@ void Attempt::on_connection(upstream::UpstreamConnection& connection) {
   connection_ = &connection;
   stream_ = &connection.begin(*this, *this);
   reused_ = connection.used_before();
-  head_written_ = true;
+  written_before_ = connection.connection().bytes_written() + connection.connection().queued();
   stream_->send_head(head_, length_);
   events_.on_attempt_ready();
 }
@@ -111,11 +112,11 @@ void Attempt::on_response_end() {
 
 void Attempt::on_reset(http::ResetReason reason, std::string_view cause) {
   Failure story{
-      .head_written = head_written_, .reused_connection = reused_, .response_begun = response_begun_, .cause = cause};
-  if (response_begun_) {
-    story.kind = FailureKind::closed_mid_response;
-  } else if (reason == http::ResetReason::protocol_error) {
+      .head_written = head_written(), .reused_connection = reused_, .response_begun = response_begun_, .cause = cause};
+  if (reason == http::ResetReason::protocol_error) {
     story.kind = FailureKind::protocol_error;
+  } else if (response_begun_) {
+    story.kind = FailureKind::closed_mid_response;
   } else if (reason == http::ResetReason::connection_closed) {
     story.kind = FailureKind::closed_before_response;
   } else {

@@ -2,6 +2,7 @@
 // Owned by Exchange; worker thread.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "core/http/codec.h"
@@ -46,7 +47,11 @@ class Attempt final : upstream::PoolWaiter, http::ResponseSink, upstream::LeaseE
   void resume_response();
 
   upstream::EndpointState& endpoint() { return endpoint_; }
-  bool head_written() const { return head_written_; }
+  // Did the kernel take anything of the request? What it did not take, nobody can have acted on. (Over a connection
+  // that streams share, bytes of others count too: then the answer errs towards yes.)
+  bool head_written() const {
+    return connection_ == nullptr ? head_written_ : connection_->connection().bytes_written() > written_before_;
+  }
   bool response_begun() const { return response_begun_; }
   std::string_view local_text() { return connection_ == nullptr ? std::string_view{} : connection_->local_text(); }
 
@@ -70,7 +75,8 @@ class Attempt final : upstream::PoolWaiter, http::ResponseSink, upstream::LeaseE
   const http::BodyLength length_;
   upstream::UpstreamConnection* connection_ = nullptr;
   http::ClientStream* stream_ = nullptr;
-  bool head_written_ = false;
+  bool head_written_ = false;  // once there is no connection any more
+  std::uint64_t written_before_ = 0;
   bool response_begun_ = false;
   bool reused_ = false;
   bool counted_ = false;

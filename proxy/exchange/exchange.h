@@ -138,7 +138,8 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   bool request_complete_ = false;
   bool response_begun_ = false;
   bool has_body_ = false;
-  bool keep_body_ = true;  // for replay
+  bool keep_body_ = true;   // for replay
+  bool body_lost_ = false;  // part of it was handed on and not kept
   bool body_paused_ = false;
   bool upstream_paused_ = false;
   bool holds_request_limit_ = false;

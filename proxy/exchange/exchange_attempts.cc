@@ -1,4 +1,5 @@
 // Exchange's attempts: where they go, what is sent, and what happens when one fails.
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 
@@ -10,6 +11,9 @@ namespace {
 // A race is replayed on a new connection, or one that was in use a moment ago; that may be closed in turn, but hardly
 // thrice. More would let one request that crashes its server take down many.
 constexpr int kMaxRaceReplays = 3;
+// Of a body that need not be kept for replay, so much is: the kernel may not have taken any of it when the connection
+// ends.
+constexpr std::size_t kKeptUnwritten = 64 * 1024;
 
 }  // namespace
 
@@ -90,8 +94,9 @@ void Exchange::send_buffered_request() {
     return;
   }
   body_.for_each([this](std::string_view part) { attempt_->send_body(part, false); });
-  if (!keep_body_) {
+  if (!keep_body_ && body_.size() > std::min<std::uint64_t>(kKeptUnwritten, buffer_limit_)) {
     body_.clear();
+    body_lost_ = true;
   }
   if (request_complete_) {
     end_upstream_request();
@@ -167,8 +172,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
       failure.kind == FailureKind::overflow_pending || failure.kind == FailureKind::overflow_connections;
 
   // The keep-alive race: the upstream closed an idle connection as we wrote to it. Nobody needs to know.
-  const bool race = race_replays_ < kMaxRaceReplays && retry_->may_replay_race(failure) &&
-                    (!has_body_ || keep_body_ || !body_.empty() || info_.bytes_received == 0);
+  const bool race = race_replays_ < kMaxRaceReplays && retry_->may_replay_race(failure) && !body_lost_;
   if (race) {
     ++race_replays_;
     endpoint.pool.close_idle();  // an upstream that closed one idle connection is closing others
@@ -185,9 +189,10 @@ void Exchange::on_attempt_failed(const Failure& failure) {
   settle_admission(overflow ? Outcome::none : Outcome::failure);
   if (response_begun_) {
     drop_attempt();
-    info_.flags |= failure.kind == FailureKind::protocol_error ? flag::kUpstreamProtocolError
-                                                               : flag::kUpstreamConnectionTermination;
-    info_.response_code_details = "upstream_reset_after_response_started{connection_termination}";
+    const bool broken = failure.kind == FailureKind::protocol_error;
+    info_.flags |= broken ? flag::kUpstreamProtocolError : flag::kUpstreamConnectionTermination;
+    info_.response_code_details = broken ? "upstream_reset_after_response_started{protocol_error}"
+                                         : "upstream_reset_after_response_started{connection_termination}";
     cut_response();
     return;
   }
@@ -201,8 +206,10 @@ void Exchange::on_attempt_failed(const Failure& failure) {
 
 // False: it may not be tried again after all.
 bool Exchange::try_again(RetryDecision decision) {
-  if (has_body_ && !keep_body_ && info_.bytes_received > 0 && attempt_ && attempt_->head_written()) {
-    cluster_->series().retries_denied[metrics::RetryDenied::body_too_large].add();
+  if (body_lost_) {
+    cluster_->series()
+        .retries_denied[replayable() ? metrics::RetryDenied::body_too_large : metrics::RetryDenied::not_replayable]
+        .add();
     return false;
   }
   if (!holds_retry_limit_ && !cluster_->limits().try_acquire(upstream::ClusterLimits::Kind::retries)) {

@@ -262,6 +262,10 @@ void Exchange::on_body(std::string_view data) {
   }
   const bool streaming = attempt_ && attempt_->streaming();
   if (streaming) {
+    if (!keep_body_) {  // this part is not kept, so the others need not be
+      body_.clear();
+      body_lost_ = true;
+    }
     attempt_->send_body(data, false);
     if (attempt_ && attempt_->upstream_full() && !body_paused_) {
       body_paused_ = true;
@@ -272,6 +276,7 @@ void Exchange::on_body(std::string_view data) {
     if (streaming && body_.size() + data.size() > buffer_limit_) {
       keep_body_ = false;  // too large to keep: what was sent cannot be sent again
       body_.clear();
+      body_lost_ = true;
       return;
     }
     body_.append(data);

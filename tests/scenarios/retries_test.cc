@@ -200,5 +200,27 @@ TEST(Retries, TheFirstAnswersBodyIsNotMixedIntoTheSecond) {
   EXPECT_EQ(story.client_gets(200).body, "ok");
 }
 
+// Nothing of it was taken by the kernel, so nobody can have acted on it.
+TEST(Retries, APostOfWhichNothingWasWrittenIsSentAgain) {
+  for (const std::size_t window : {0, 10}) {
+    Story story(retrying("retry_on: reset, num_retries: 1"));
+    story.client();  // its own connection is as usual
+    story.network().weather.window = window;
+    story.client_sends("POST /pay", "", "money");
+    story.network().weather.window = 64 * 1024;
+    EXPECT_EQ(story.upstream().connections(), 1U);
+    story.upstream().connection(0).half_close();
+    story.advance(20ms);
+    if (window == 0) {
+      story.client_gets(200);
+      ASSERT_EQ(story.requests_upstream(), 1U);
+      EXPECT_EQ(story.upstream().requests()[0].message.body, "money");
+    } else {
+      story.client_gets(503);
+      EXPECT_EQ(story.cluster_metrics().retries_denied[metrics::RetryDenied::not_replayable].value(), 1U);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace remora::scenarios

@@ -123,9 +123,24 @@ TEXT = (
             [u.close()],
             r"GET /p HTTP/1.1 503 UC upstream_reset_before_response_started\{connection_termination\} 0 95 up - - first 1",
         ),
+        (
+            get("/p"),
+            [u.raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut", then="reset", wait=0.05)],
+            r"GET /p HTTP/1.1 200 UC upstream_reset_after_response_started\{connection_termination\} 0 3 up - - first 1",
+        ),
+        (
+            get("/p"),
+            [u.raw("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\ncut", then="close")],
+            r"GET /p HTTP/1.1 200 UPE upstream_reset_after_response_started\{protocol_error\} 0 3 up - - first 1",
+        ),
+        (
+            get("/p"),
+            [u.raw("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\ncut\r\nXX\r\n", then="hang")],
+            r"GET /p HTTP/1.1 200 UPE upstream_reset_after_response_started\{protocol_error\} 0 3 up - - first 1",
+        ),
         (get("/p", headers="X : y\r\n"), [], r"\S+ \S+ \S+ 400 DPE http1.\w+ 0 \d+ - - - - 0"),
     ],
-    ids=["answer", "no route", "closed", "bad request"],
+    ids=["answer", "no route", "closed", "reset", "cut short", "bad chunk", "bad request"],
 )
 def test_access_log_text(remora, up, tmp_path, case):
     data, script, expected = case
