@@ -92,7 +92,7 @@ NodeResources::NodeResources() {
 ResourcePtr ResourcePool::share(Type type, std::string_view value, std::string endpoints_name) {
   const std::uint64_t hash = hash_of(value, hash_of(endpoints_name, static_cast<std::uint64_t>(type) + 1));
   auto& slot = pool_[hash];
-  const auto known = slot.lock();
+  auto known = slot.lock();
   if (known != nullptr && std::string_view(known->any).ends_with(value) && known->endpoints_name == endpoints_name) {
     return known;
   }

@@ -72,7 +72,7 @@ struct World {
   std::list<User> served;
 
   // Takes every call and leaves it to the test, or to `serve`.
-  std::unique_ptr<Server> make_server(ServerOptions options = {}, std::function<void(User&)> serve = {}) {
+  std::unique_ptr<Server> make_server(ServerOptions options = {}, const std::function<void(User&)>& serve = {}) {
     auto server = std::make_unique<Server>(context, network, options);
     server->handle("/test.Echo/Talk", [this, serve](const Call& call, std::unique_ptr<Stream> stream) -> StreamEvents* {
       asked.push_back({std::string(call.path), call.metadata, std::string(call.authority), call.timeout});
