@@ -13,6 +13,7 @@
 #include <tuple>
 
 #include "control/catalog/builder.h"
+#include "control/catalog/stable_order.h"
 #include "core/base/result.h"
 #include "core/config/json_tree.h"
 
@@ -111,7 +112,7 @@ void judge(const std::vector<std::shared_ptr<const Document>>& documents, config
     return std::ranges::find(loaded.files, finding.what.file) - loaded.files.begin();
   };
   if (loaded.findings.size() < kMostSorted) {
-    std::ranges::stable_sort(loaded.findings, {}, [&](const Finding& finding) {
+    sort_stably(loaded.findings, [&](const Finding& finding) {
       return std::tuple(file_at(finding), finding.what.line, finding.what.column);
     });
   }

@@ -6,6 +6,7 @@
 #include "control/catalog/entry_rows.h"
 #include "control/catalog/read_http_match.h"
 #include "control/catalog/readers.h"
+#include "control/catalog/stable_order.h"
 #include "control/catalog/words.h"
 
 namespace remora::catalog {
@@ -137,7 +138,7 @@ void read_value(const At& at, ServiceIntentions& into, const Limits&) {
       }
     }
   }
-  std::ranges::stable_sort(into.sources, std::greater(), &IntentionSource::precedence);
+  sort_stably(into.sources, [](const IntentionSource& source) { return -source.precedence; });
 }
 
 }  // namespace remora::catalog

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "control/catalog/findings.h"
+#include "control/catalog/stable_order.h"
 
 namespace remora::catalog {
 
@@ -35,8 +36,7 @@ Findings validate(const Catalog& catalog) {
   check_ports(catalog, report);
   check_reachable(catalog, report);
   check_intentions(catalog, report);
-  std::ranges::stable_sort(findings, {},
-                           [](const Finding& one) { return std::tie(one.what.file, one.what.line, one.what.column); });
+  sort_stably(findings, [](const Finding& one) { return std::tie(one.what.file, one.what.line, one.what.column); });
   return findings;
 }
 
