@@ -5,7 +5,8 @@
 namespace remora::control {
 
 std::span<const Command* const> commands() {
-  static constexpr std::array<const Command*, 2> kCommands = {&kCheckCommand, &kCompletionCommand};
+  static constexpr std::array kCommands = {&kCheckCommand, &kExplainCommand, &kDiffCommand, &kEnvoyBootstrapCommand,
+                                           &kCompletionCommand};
   return kCommands;
 }
 

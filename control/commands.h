@@ -5,7 +5,10 @@
 
 namespace remora::control {
 
-extern const Command kCheckCommand;       // check.cc
-extern const Command kCompletionCommand;  // completion.cc
+extern const Command kCheckCommand;           // check.cc
+extern const Command kExplainCommand;         // explain_command.cc
+extern const Command kDiffCommand;            // diff_command.cc
+extern const Command kEnvoyBootstrapCommand;  // envoy_bootstrap_command.cc
+extern const Command kCompletionCommand;      // completion.cc
 
 }  // namespace remora::control

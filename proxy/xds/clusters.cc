@@ -378,7 +378,11 @@ std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const clu
   }
   read_connection(scope, message, *result);
   read_balancing(scope, message, *result);
-  if (message.has_load_assignment()) {
+  if (message.type() == cluster_v3::Cluster::EDS) {
+    scope.error("type", fmt::format("EDS {}", kNotYet));
+  } else if (message.has_cluster_type()) {
+    scope.error("cluster_type", kNotYet);
+  } else if (message.has_load_assignment()) {
     read_endpoints(scope.field("load_assignment"), message.load_assignment(), message.type(), *result);
   }
   read_common(scope.field("common_http_protocol_options"), message.common_http_protocol_options(), *result);

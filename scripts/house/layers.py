@@ -36,7 +36,7 @@ LAYERS = {
     # the control plane; the proxy links its catalog and translation for --mesh
     "control/catalog": ["core/config", "core/consul"],
     "control/translate": ["control/catalog", "api"],
-    "control/explain": ["control/translate"],
+    "control/explain": ["control/translate", "proxy/xds", "proxy/routing"],  # the proxy's own route table
     "control/server": ["control/translate", "core/grpc", "core/admin", "metrics"],
     "control/*": ["control/explain", "control/server"],
     "control/main": ["control/*"],
