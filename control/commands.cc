@@ -5,8 +5,8 @@
 namespace remora::control {
 
 std::span<const Command* const> commands() {
-  static constexpr std::array kCommands = {&kCheckCommand, &kExplainCommand, &kDiffCommand, &kEnvoyBootstrapCommand,
-                                           &kCompletionCommand};
+  static constexpr std::array kCommands = {&kServeCommand, &kCheckCommand,          &kExplainCommand,
+                                           &kDiffCommand,  &kEnvoyBootstrapCommand, &kCompletionCommand};
   return kCommands;
 }
 

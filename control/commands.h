@@ -5,6 +5,7 @@
 
 namespace remora::control {
 
+extern const Command kServeCommand;           // serve.cc
 extern const Command kCheckCommand;           // check.cc
 extern const Command kExplainCommand;         // explain_command.cc
 extern const Command kDiffCommand;            // diff_command.cc

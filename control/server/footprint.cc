@@ -23,11 +23,12 @@ class FootprintWalk {
       waiting_.erase(waiting_.begin());
       visit(next);
     }
+    into_.services_.erase("*");
   }
 
  private:
   void reach(std::string_view service) {
-    if (!service.empty() && seen_.emplace(service).second) {
+    if (!service.empty() && into_.services_.emplace(service).second) {
       waiting_.emplace(service);
     }
   }
@@ -102,7 +103,6 @@ class FootprintWalk {
 
   const catalog::Catalog& catalog_;
   Footprint& into_;
-  std::set<std::string, std::less<>> seen_;
   std::set<std::string> waiting_;
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,9 +21,13 @@ class Footprint {
 
   friend bool operator==(const Footprint&, const Footprint&) = default;
 
+  // All that may be reached, itself among them.
+  const std::set<std::string, std::less<>>& services() const { return services_; }
+
  private:
   friend class FootprintWalk;
   std::vector<std::shared_ptr<const void>> parts_;  // kept alive, so that an address means the same part
+  std::set<std::string, std::less<>> services_;
   std::string datacenter_;
   bool allow_by_default_ = true;
   bool complete_ = true;

@@ -1,0 +1,105 @@
+#include "control/server/mesh_provider.h"
+
+#include <utility>
+
+#include "core/admin/json.h"
+#include "envoy/config/cluster/v3/cluster.pb.h"
+
+namespace remora::control {
+namespace {
+
+// Identities that nobody asked for during so many catalogs are forgotten.
+constexpr std::uint64_t kForgetAfter = 64;
+
+std::string endpoints_name(const google::protobuf::Message& message) {
+  const auto* cluster = dynamic_cast<const envoy::config::cluster::v3::Cluster*>(&message);
+  return cluster == nullptr ? std::string() : cluster->eds_cluster_config().service_name();
+}
+
+}  // namespace
+
+translate::ProxyIdentity identity_of(const Node& node, const catalog::Catalog& catalog) {
+  using Endpoints = translate::ProxyIdentity::Endpoints;
+  const std::string_view ours = admin::json_member(node.metadata, "remora");
+  translate::ProxyIdentity identity;
+  identity.service = node.service;
+  identity.id = admin::json_text(admin::json_member(ours, "service_id"));
+  if (identity.id.empty() && catalog.find_instance(node.service, node.id) != nullptr) {
+    identity.id = node.id;
+  }
+  identity.remora = !ours.empty() || node.user_agent.starts_with("remora");
+  identity.endpoints = admin::json_member(ours, "consul") == "true" ? Endpoints::consul : Endpoints::eds;
+  identity.http2 = !identity.remora || admin::json_member(ours, "http2") == "true";
+  return identity;
+}
+
+void MeshProvider::set_catalog(catalog::CatalogPtr catalog) {
+  catalog_ = std::move(catalog);
+  ++age_;
+  std::erase_if(entries_, [this](const auto& entry) { return entry.second.asked + kForgetAfter < age_; });
+  pool_.forget_unused();
+  if (changed_) {
+    changed_();
+  }
+}
+
+NodeResourcesPtr MeshProvider::resources_for(const Node& node) {
+  const translate::ProxyIdentity identity = identity_of(node, *catalog_);
+  Entry& entry = entries_[identity];
+  entry.asked = age_;
+  if (entry.checked == catalog_) {
+    return entry.resources;
+  }
+  Footprint now(*catalog_, identity.service);
+  if (entry.resources == nullptr || !(now == entry.footprint)) {
+    entry.resources = translate(identity, entry.resources);
+    const bool further = now.services() != entry.footprint.services();
+    entry.footprint = std::move(now);
+    if (further && reached_) {
+      reached_();
+    }
+  }
+  entry.checked = catalog_;
+  return entry.resources;
+}
+
+std::set<std::string, std::less<>> MeshProvider::wanted() const {
+  std::set<std::string, std::less<>> all;
+  for (const auto& [identity, entry] : entries_) {
+    all.insert(entry.footprint.services().begin(), entry.footprint.services().end());
+  }
+  return all;
+}
+
+NodeResourcesPtr MeshProvider::translate(const translate::ProxyIdentity& identity, const NodeResourcesPtr& before) {
+  ++translations_;
+  auto made = std::make_shared<NodeResources>();
+  const translate::Resources resources = translate::translate(*catalog_, identity);
+  const auto take = [&](Type type, const translate::ByName& messages) {
+    ResourceSet::ByName by_name;
+    for (const auto& [name, message] : messages) {
+      by_name.emplace(name, pool_.share(type, translate::bytes_of(*message), endpoints_name(*message)));
+    }
+    auto set = std::make_shared<const ResourceSet>(std::move(by_name));
+    const bool same = before != nullptr && before->of(type)->version() == set->version();
+    made->of(type) = same ? before->of(type) : set;
+  };
+  take(Type::cluster, resources.clusters);
+  take(Type::endpoint, resources.endpoints);
+  take(Type::listener, resources.listeners);
+  take(Type::route, resources.routes);
+  for (const translate::Problem& problem : resources.problems) {
+    if (problem.severity == translate::Problem::Severity::error) {
+      made->problem = problem.message;
+      break;
+    }
+  }
+  if (made->problem.empty() && identity.service.empty()) {
+    made->problem = "node.cluster is empty: it must name the service whose sidecar this is";
+  } else if (made->problem.empty() && !catalog_->knows(identity.service)) {
+    made->problem = "nobody in the mesh is called '" + identity.service + "'";
+  }
+  return made;
+}
+
+}  // namespace remora::control
