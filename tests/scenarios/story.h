@@ -43,14 +43,14 @@ struct World {
   std::string manager = {};           // of the HttpConnectionManager
   std::string listener = {};          // of the Listener
   std::string virtual_host = {};      // of the VirtualHost
-  std::string tcp = {};               // of a TcpProxy: then there is no HTTP
-  std::string routes = {};            // more of them, before the one for everything
-  std::string clusters = {};          // more of them, beside "up"
-  std::string listeners = {};         // more of them, beside "main"
-  std::uint16_t port = 8080;          // of "main", at 10.0.0.1
   int upstreams = 1;
-  std::vector<int> endpoints = {};  // of "up": which upstreams; none said: all
   sim::Weather weather = {};
+  std::string tcp = {};             // of a TcpProxy: then there is no HTTP
+  std::string clusters = {};        // more of them, beside "up", each a flow mapping
+  std::string routes = {};          // more of them, before the one for everything
+  std::string listeners = {};       // more of them, beside "main"
+  std::uint16_t port = 8080;        // of "main", at 10.0.0.1
+  std::vector<int> endpoints = {};  // of "up": which upstreams; none said: all
 };
 
 class Story {

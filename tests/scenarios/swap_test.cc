@@ -131,7 +131,7 @@ TEST(Swap, ARouteThatMovesTakesNewRequestsAtOnce) {
   Story story({.upstreams = 2, .endpoints = {0}});
   story.upstream(0).next(answer(200, "slow").in(1s));
   story.client_sends("GET /v2/x", "", "", 0);
-  story.reload({.routes = route_to("/v2", "second"), .clusters = cluster("second", 2), .endpoints = {0}});
+  story.reload({.clusters = cluster("second", 2), .routes = route_to("/v2", "second"), .endpoints = {0}});
   story.client_sends("GET /v2/x", "", "", 1);
   story.client_gets(200, 1);
   EXPECT_EQ(story.upstream(1).requests().size(), 1U);
@@ -141,7 +141,7 @@ TEST(Swap, ARouteThatMovesTakesNewRequestsAtOnce) {
 TEST(Swap, AClusterThatWasRemovedLivesUntilItsLastRequestIsDone) {
   const std::string retry = "retry_policy: {retry_on: 5xx, num_retries: 3, retry_back_off: {base_interval: 0.1s}}";
   const std::string route = fmt::format("{{match: {{prefix: /second}}, route: {{cluster: second, {}}}}}", retry);
-  Story story({.routes = route, .clusters = cluster("second", 2), .upstreams = 2, .endpoints = {0}});
+  Story story({.upstreams = 2, .clusters = cluster("second", 2), .routes = route, .endpoints = {0}});
   story.upstream(1).next(answer(503, "first").in(500ms)).next(answer(200, "retried").in(500ms));
   story.client_sends("GET /second", "", "", 0);
   story.reload({.endpoints = {0}});
@@ -156,7 +156,7 @@ TEST(Swap, AClusterThatWasRemovedLivesUntilItsLastRequestIsDone) {
 }
 
 TEST(Swap, AClusterThatComesBackCountsOn) {
-  const World with{.routes = route_to("/second", "second"), .clusters = cluster("second", 2), .upstreams = 2};
+  const World with{.upstreams = 2, .clusters = cluster("second", 2), .routes = route_to("/second", "second")};
   Story story(with);
   story.upstream(1).next(answer(200, "slow").in(1s));
   story.client_sends("GET /second", "", "", 0);
@@ -301,7 +301,7 @@ TEST(Swap, AnAddressThatIsTakenLeavesTheListenerWhereItWas) {
   sim::FakeUpstream squatter(story.loop(), story.network(), Address::parse("10.0.0.1", 9090).value());
   story.client_sends("GET /", "", "", 0);
   story.client_gets(200, 0);
-  const World moved{.routes = route_to("/new", "second"), .clusters = cluster("second", 1), .port = 9090};
+  const World moved{.clusters = cluster("second", 1), .routes = route_to("/new", "second"), .port = 9090};
   const auto applied = story.reload(moved);
   ASSERT_EQ(applied.errors.size(), 1U);
   EXPECT_EQ(applied.errors[0].listener, "main");
@@ -321,7 +321,7 @@ TEST(Swap, AnAddressThatIsTakenLeavesTheListenerWhereItWas) {
 }
 
 TEST(Swap, AListenerThatHadToStayKeepsTheClustersOfItsRoutes) {
-  const World before{.routes = route_to("/second", "second"), .clusters = cluster("second", 2), .upstreams = 2};
+  const World before{.upstreams = 2, .clusters = cluster("second", 2), .routes = route_to("/second", "second")};
   Story story(before);
   sim::FakeUpstream squatter(story.loop(), story.network(), Address::parse("10.0.0.1", 9090).value());
   EXPECT_EQ(story.reload({.port = 9090, .endpoints = {0}}).errors.size(), 1U);
@@ -336,7 +336,7 @@ TEST(Swap, AListenerThatHadToStayKeepsTheClustersOfItsRoutes) {
 }
 
 TEST(Swap, AListenerThatTunnelsFromNowOnDrainsItsHttp) {
-  Story story({.clusters = cluster("second", 1), .upstreams = 2, .endpoints = {0}});
+  Story story({.upstreams = 2, .clusters = cluster("second", 1), .endpoints = {0}});
   story.upstream().next(answer(200, "ok")).next(answer(200, "late").in(1s));
   story.client_sends("GET /", "", "", 0);
   story.client_gets(200, 0);
@@ -360,7 +360,7 @@ TEST(Swap, AListenerThatTunnelsFromNowOnDrainsItsHttp) {
 }
 
 TEST(Swap, ATunnelKeepsTheClusterThatItIsJoinedTo) {
-  Story story({.tcp = "cluster: second", .clusters = cluster("second", 2), .upstreams = 2, .endpoints = {0}});
+  Story story({.upstreams = 2, .tcp = "cluster: second", .clusters = cluster("second", 2), .endpoints = {0}});
   story.client_sends("GET /");
   story.client_gets(200);
   story.reload({.tcp = "cluster: up", .endpoints = {0}});
