@@ -47,7 +47,7 @@ LAYERS = {
     "proxy/publisher": ["proxy/worker"],
     "proxy/inbound": ["proxy/listener"],
     "proxy/outbound": ["proxy/listener"],
-    "proxy/worker_thread": ["proxy/worker"],
+    "proxy/worker_thread": ["proxy/publisher"],
     "proxy/sidecar": ["proxy/worker_thread", "proxy/publisher", "proxy/*"],
     "proxy/sidecar_facts": ["proxy/sidecar"],
     "proxy/main": ["proxy/sidecar", "control/translate"],
