@@ -19,23 +19,23 @@ bool ActiveChecks::wanted(const model::Snapshot& snapshot) {
   return std::ranges::any_of(snapshot.clusters, [](const auto& each) { return each.second->health_check != nullptr; });
 }
 
-void ActiveChecks::check(const model::Snapshot& snapshot, upstream::SharedState& shared) {
+void ActiveChecks::check(const std::vector<std::shared_ptr<const upstream::PreparedCluster>>& clusters) {
   std::vector<upstream::CheckedCluster> checked;
-  for (const auto& [name, config] : snapshot.clusters) {
-    if (!config->health_check) {
+  for (const auto& cluster : clusters) {
+    if (!cluster->config->health_check) {
       continue;
     }
-    const std::shared_ptr<upstream::ClusterShared> cluster = shared.cluster(config);
     upstream::CheckedCluster& to = checked.emplace_back();
-    to.config = config;
-    to.generation = {cluster, &cluster->health_generation};
+    to.config = cluster->config;
+    to.generation = {cluster->shared, &cluster->shared->health_generation};
     for (const auto& endpoint : cluster->endpoints) {
       to.endpoints.emplace_back(endpoint, &endpoint->health);
     }
     to.has_traffic = [cluster] {
       return std::ranges::any_of(cluster->endpoints, [](const auto& endpoint) {
-        return std::ranges::any_of(endpoint->cells,
-                                   [](const auto& cells) { return cells.connections_total.value() > 0; });
+        bool any = false;
+        endpoint->for_each_cells([&](const auto& cells) { any = any || cells.connections_total.value() > 0; });
+        return any;
       });
     };
   }

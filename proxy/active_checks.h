@@ -21,7 +21,7 @@ class ActiveChecks {
   ActiveChecks(LibeventLoop& loop, metrics::WorkerMetrics& metrics, std::uint64_t seed, upstream::ClusterLog log);
 
   // Of the snapshot that comes into effect next.
-  void check(const model::Snapshot& snapshot, upstream::SharedState& shared);
+  void check(const std::vector<std::shared_ptr<const upstream::PreparedCluster>>& clusters);
   // When every endpoint's first check has an outcome, on a later turn.
   void when_settled(std::function<void()> call) { checker_.when_settled(std::move(call)); }
 

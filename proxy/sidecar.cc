@@ -34,26 +34,6 @@ bool logs_access(const model::Snapshot& snapshot) {
   return std::ranges::any_of(snapshot.listeners, [](const auto& each) { return !each->access_logs().empty(); });
 }
 
-bool any_port_is_chosen(const model::Snapshot& snapshot) {
-  return std::ranges::any_of(snapshot.listeners,
-                             [](const auto& each) { return each->address.is_ip() && each->address.port() == 0; });
-}
-
-// The same, with the ports that the system chose for the first worker: the others share them.
-std::shared_ptr<const model::Snapshot> with_addresses(const model::Snapshot& snapshot,
-                                                      const std::vector<Address>& addresses) {
-  auto copy = std::make_shared<model::Snapshot>(snapshot);
-  std::size_t at = 0;
-  for (auto& listener : copy->listeners) {
-    if (listener->bind_to_port && at < addresses.size()) {
-      auto changed = std::make_shared<model::Listener>(*listener);
-      changed->address = addresses[at++];
-      listener = std::move(changed);
-    }
-  }
-  return copy;
-}
-
 double seconds(Nanoseconds time) { return std::chrono::duration<double>(time).count(); }
 
 std::string plural(std::size_t count, std::string_view noun) {
@@ -74,9 +54,13 @@ Sidecar::Sidecar(const Options& options, unsigned concurrency, Logging& logging,
       started_at_(loop_.precise_now()),
       snapshot_(std::move(snapshot)),
       snapshot_loaded_(loop_.wall_now()),
-      shared_(concurrency,
-              [&log = logging.of("upstream")](const std::string& words) { REMORA_LOG(log, info, "{}", words); },
-              {.upstream = &pool_log_, .downstream = &connection_log_}),
+      shared_(
+          concurrency,
+          [&log = logging.of("upstream")](const std::string& words) { REMORA_LOG(log, info, "{}", words); },
+          &pool_log_),
+      publisher_(
+          loop_, shared_, [this](const Publisher::Result& result) { on_published(result); },
+          [this](const Prepared& prepared) { check_health(prepared.clusters); }),
       registry_({.version = std::string(version_number()), .flags_text = label_of_flags}),
       access_log_(report_access_log),
       lifecycle_({.min_drain = options.min_drain_time, .deadline = options.drain_time}) {
@@ -162,9 +146,7 @@ void Sidecar::start_checked() {
     start_workers();
     return;
   }
-  checks_ = std::make_unique<ActiveChecks>(loop_, registry_.add_main(), loop_.wall_now().time_since_epoch().count(),
-                                           [this](const std::string& words) { REMORA_LOG(log_, warn, "{}", words); });
-  checks_->check(*snapshot_, shared_);
+  check_health(shared_.prepare(*snapshot_));
   checks_->when_settled([this] {
     if (lifecycle_.state() == Lifecycle::State::starting) {
       start_workers();
@@ -172,51 +154,77 @@ void Sidecar::start_checked() {
   });
 }
 
+// Of a configuration that comes into effect next, before any worker has it.
+void Sidecar::check_health(const std::vector<std::shared_ptr<const upstream::PreparedCluster>>& clusters) {
+  const bool wanted =
+      std::ranges::any_of(clusters, [](const auto& each) { return each->config->health_check != nullptr; });
+  if (!checks_ && !wanted) {
+    return;
+  }
+  if (!checks_) {
+    checks_ = std::make_unique<ActiveChecks>(loop_, registry_.add_main(), loop_.wall_now().time_since_epoch().count(),
+                                             [this](const std::string& words) { REMORA_LOG(log_, warn, "{}", words); });
+  }
+  checks_->check(clusters);
+}
+
 void Sidecar::start_workers() {
-  const bool with_access_log = logs_access(*snapshot_);
   const auto seed = static_cast<std::uint64_t>(loop_.wall_now().time_since_epoch().count()) ^
                     (static_cast<std::uint64_t>(getpid()) << 40);
   for (unsigned index = 0; index < concurrency_; ++index) {
-    metrics::WorkerMetrics& numbers = registry_.add_worker();
-    AccessLogQueue* queue = with_access_log ? &access_log_.add_worker(numbers) : nullptr;
+    numbers_.push_back(&registry_.add_worker());
     workers_.push_back(
-        std::make_unique<WorkerThread>(shared_, numbers, queue, WorkerOptions{.index = index, .seed = seed + index}));
+        std::make_unique<WorkerThread>(*numbers_.back(), WorkerOptions{.index = index,
+                                                                       .seed = seed + index,
+                                                                       .drain_time = options_.drain_time,
+                                                                       .connection_log = &connection_log_}));
+    publisher_.add_worker(*workers_.back());
   }
-  const auto apply = [this](unsigned index) {
-    workers_[index]->apply(snapshot_, [this, index](const Applied& applied) {
-      loop_.post([this, index, applied] { on_applied(index, applied); });
-    });
-  };
-  // The first goes ahead: what is wrong with an address is said once, and ports that the system chooses are known.
-  apply(0);
+  publish(snapshot_);
 }
 
-void Sidecar::on_applied(unsigned worker, const Applied& applied) {
-  if (lifecycle_.state() != Lifecycle::State::starting) {
+void Sidecar::publish(std::shared_ptr<const model::Snapshot> snapshot, Publisher::Done done) {
+  if (!access_logged_ && logs_access(*snapshot)) {
+    access_logged_ = true;
+    for (unsigned index = 0; index < concurrency_; ++index) {
+      workers_[index]->set_access_log(&access_log_.add_worker(*numbers_[index]));
+    }
+  }
+  publisher_.publish(std::move(snapshot), std::move(done));
+}
+
+void Sidecar::on_published(const Publisher::Result& result) {
+  if (lifecycle_.state() == Lifecycle::State::starting) {
+    on_started(result);
     return;
   }
-  if (!applied) {
+  if (lifecycle_.state() == Lifecycle::State::ended) {
+    return;
+  }
+  if (result.snapshot == snapshot_) {  // listeners that could not be opened were tried once more
+    if (result.errors.empty()) {
+      REMORA_LOG(log_, info, "all listeners of configuration {} are open now", snapshot_->version);
+    }
+    return;
+  }
+  snapshot_ = result.snapshot;
+  snapshot_loaded_ = loop_.wall_now();
+  REMORA_LOG(log_, info, "configuration {} is in force: {}, {}", snapshot_->version,
+             plural(snapshot_->listeners.size(), "listener"), plural(snapshot_->clusters.size(), "cluster"));
+  for (const ListenerError& error : result.errors) {
+    REMORA_LOG(log_, err, "{}. What listened under that name before goes on as it was; tried again every {} s",
+               error.words, Publisher::kRetry.count());
+  }
+}
+
+void Sidecar::on_started(const Publisher::Result& result) {
+  if (!result.errors.empty()) {
     fail_start(
         fmt::format("{}. Is another process on that port, or is the address not this machine's? Stop it, or "
                     "change the listener's address in the bootstrap",
-                    applied.error().message));
+                    result.errors.front().words));
     return;
   }
-  ++applied_;
-  if (worker == 0) {
-    addresses_ = *applied;
-    const auto rest = any_port_is_chosen(*snapshot_) ? with_addresses(*snapshot_, addresses_) : snapshot_;
-    for (unsigned index = 1; index < concurrency_; ++index) {
-      workers_[index]->apply(
-          rest, [this, index](const Applied& each) { loop_.post([this, index, each] { on_applied(index, each); }); });
-    }
-  }
-  if (applied_ == concurrency_) {
-    on_all_applied();
-  }
-}
-
-void Sidecar::on_all_applied() {
   for (const admin::ListenerFacts& listener : listeners()) {
     REMORA_LOG(log_, info, "listener '{}' on {}", listener.name, listener.address.to_string());
   }

@@ -17,6 +17,7 @@
 #include "proxy/lifecycle.h"
 #include "proxy/logging.h"
 #include "proxy/options.h"
+#include "proxy/publisher.h"
 #include "proxy/worker_thread.h"
 
 struct event;
@@ -35,16 +36,20 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   // From start to end; the process's exit code.
   int run();
 
- private:
-  using Applied = WorkerThread::Applied;
+  // A source's new snapshot, on the main loop: all workers go over to it, one snapshot at a time. Of those that come
+  // meanwhile the latest wins. `done` hears on a later turn what came of it; pages and metrics show it from then on.
+  void publish(std::shared_ptr<const model::Snapshot> snapshot, Publisher::Done done = {});
+  Loop& loop() { return loop_; }
 
+ private:
   // sidecar.cc: start, signals, end
   Result<void> start_admin();
   Result<void> check_addresses() const;
   void start_checked();  // once the first health checks have an outcome
   void start_workers();
-  void on_applied(unsigned worker, const Applied& applied);
-  void on_all_applied();
+  void check_health(const std::vector<std::shared_ptr<const upstream::PreparedCluster>>& clusters);
+  void on_published(const Publisher::Result& result);
+  void on_started(const Publisher::Result& result);
   void fail_start(const std::string& words);
   void register_metrics();
   void listen_to_signals();
@@ -96,12 +101,13 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   std::shared_ptr<const model::Snapshot> snapshot_;
   WallTime snapshot_loaded_;
   upstream::SharedState shared_;
+  Publisher publisher_;
   metrics::Registry registry_;
-  std::unique_ptr<ActiveChecks> checks_;  // null: nothing is checked
+  std::unique_ptr<ActiveChecks> checks_;          // null: nothing is checked
+  std::vector<metrics::WorkerMetrics*> numbers_;  // by worker
   AccessLogWriter access_log_;
+  bool access_logged_ = false;                          // workers have queues for it
   std::vector<std::unique_ptr<WorkerThread>> workers_;  // after all that they use
-  std::vector<Address> addresses_;                      // of the bound listeners, once they are open
-  unsigned applied_ = 0;                                // workers that are ready
 
   Lifecycle lifecycle_;
   Timer tick_timer_;

@@ -8,18 +8,18 @@
 namespace remora::proxy {
 namespace {
 
-admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
+admin::EndpointFacts facts_of(const model::Endpoint& config, const upstream::EndpointShared& shared) {
   admin::EndpointFacts facts;
-  facts.address = shared.config.address;
-  facts.hostname = shared.config.hostname;
-  facts.weight = shared.config.weight;
-  facts.priority = shared.config.priority;
-  facts.configured = shared.config.health;
+  facts.address = config.address;
+  facts.hostname = config.hostname;
+  facts.weight = config.weight;
+  facts.priority = config.priority;
+  facts.configured = config.health;
   facts.failed_outlier_check = shared.health.ejected.load(std::memory_order_relaxed);
   facts.success_rate = shared.health.success_rate.load(std::memory_order_relaxed);
   facts.local_success_rate = shared.health.local_success_rate.load(std::memory_order_relaxed);
   facts.failed_active_hc = shared.health.failed_active_check.load(std::memory_order_relaxed);
-  for (const upstream::EndpointCells& cells : shared.cells) {
+  shared.for_each_cells([&](const upstream::EndpointCells& cells) {
     facts.cx_active += static_cast<std::uint64_t>(cells.connections_active.value());
     facts.cx_connect_fail += cells.connect_failures.value();
     facts.cx_total += cells.connections_total.value();
@@ -29,7 +29,7 @@ admin::EndpointFacts facts_of(const upstream::EndpointShared& shared) {
     facts.rq_success += cells.requests_success.value();
     facts.rq_timeout += cells.requests_timeout.value();
     facts.rq_total += cells.requests_total.value();
-  }
+  });
   return facts;
 }
 
@@ -46,39 +46,37 @@ admin::ServerFacts Sidecar::server() const {
   facts.node = snapshot_->node;
   facts.workers = concurrency_;
   facts.connections = active_connections();
-  for (const auto& cluster : shared_.clusters()) {
-    facts.requests += cluster->limits.active(upstream::ClusterLimits::Kind::requests);
+  if (const auto& current = publisher_.current()) {
+    for (const auto& cluster : current->clusters) {
+      facts.requests += cluster->shared->limits.active(upstream::ClusterLimits::Kind::requests);
+    }
   }
   return facts;
 }
 
 std::vector<admin::ClusterFacts> Sidecar::clusters() const {
-  std::unordered_map<std::string_view, const upstream::ClusterShared*> by_name;
-  const auto shared = shared_.clusters();
-  for (const auto& cluster : shared) {
-    by_name.emplace(cluster->config->name, cluster.get());
-  }
   std::vector<admin::ClusterFacts> out;
   for (const std::string& name : snapshot_->cluster_order) {
-    const auto found = by_name.find(name);
-    if (found == by_name.end()) {
-      continue;  // no worker has it yet
+    const auto cluster = shared_.find(name);
+    if (!cluster) {
+      continue;  // nothing has begun yet, or a configuration without it is on its way
     }
-    const upstream::ClusterShared& cluster = *found->second;
+    const model::Cluster& config = *cluster->config;
+    const upstream::Breaker& breaker = cluster->shared->breaker;
     admin::ClusterFacts facts;
-    facts.name = name;
-    facts.observability_name = cluster.config->alt_stat_name.empty() ? name : cluster.config->alt_stat_name;
-    facts.thresholds = cluster.config->thresholds;
-    facts.outlier_detection = cluster.config->outlier.enabled;
-    const auto rates = cluster.outliers.rates(false);
-    const auto local = cluster.outliers.rates(true);
+    facts.name = config.name;
+    facts.observability_name = config.alt_stat_name.empty() ? config.name : config.alt_stat_name;
+    facts.thresholds = config.thresholds;
+    facts.outlier_detection = config.outlier.enabled;
+    const auto rates = cluster->shared->outliers.rates(false);
+    const auto local = cluster->shared->outliers.rates(true);
     facts.success_rate_average = rates.average;
     facts.success_rate_threshold = rates.threshold;
     facts.local_success_rate_average = local.average;
     facts.local_success_rate_threshold = local.threshold;
-    facts.breaker = cluster.breaker.enabled() ? upstream::Breaker::name(cluster.breaker.state()) : std::string_view();
-    for (const auto& endpoint : cluster.endpoints) {
-      facts.endpoints.push_back(facts_of(*endpoint));
+    facts.breaker = breaker.enabled() ? upstream::Breaker::name(breaker.state()) : std::string_view();
+    for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
+      facts.endpoints.push_back(facts_of(config.endpoints[i], *cluster->endpoints[i]));
     }
     out.push_back(std::move(facts));
   }
@@ -87,10 +85,8 @@ std::vector<admin::ClusterFacts> Sidecar::clusters() const {
 
 std::vector<admin::ListenerFacts> Sidecar::listeners() const {
   std::vector<admin::ListenerFacts> out;
-  std::size_t at = 0;
-  for (const auto& listener : snapshot_->listeners) {
-    const bool bound = listener->bind_to_port && at < addresses_.size();
-    out.push_back({listener->name, bound ? addresses_[at++] : listener->address});
+  for (const Publisher::Listening& listening : publisher_.listening()) {
+    out.push_back({listening.config->name, listening.address});
   }
   return out;
 }

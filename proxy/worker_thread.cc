@@ -5,27 +5,20 @@
 
 namespace remora::proxy {
 
-WorkerThread::WorkerThread(upstream::SharedState& shared, metrics::WorkerMetrics& metrics, AccessLogQueue* access_log,
-                           const WorkerOptions& options)
-    : network_(loop_), worker_(loop_, network_, shared, metrics, access_log, options) {
+WorkerThread::WorkerThread(metrics::WorkerMetrics& metrics, const WorkerOptions& options)
+    : network_(loop_), worker_(loop_, network_, metrics, nullptr, options) {
   thread_ = std::thread([this] { loop_.run(); });
   pthread_setname_np(thread_.native_handle(), fmt::format("worker_{}", options.index).c_str());
 }
 
 WorkerThread::~WorkerThread() { join(); }
 
-void WorkerThread::apply(std::shared_ptr<const model::Snapshot> snapshot, std::function<void(Applied)> done) {
-  loop_.post([this, snapshot = std::move(snapshot), done = std::move(done)]() mutable {
-    if (auto applied = worker_.apply(std::move(snapshot)); !applied) {
-      done(std::unexpected(applied.error()));
-      return;
-    }
-    std::vector<Address> addresses;
-    for (const auto& listener : worker_.listeners()) {
-      addresses.push_back(listener->address());
-    }
-    done(std::move(addresses));
-  });
+void WorkerThread::apply(std::shared_ptr<const Prepared> prepared, std::function<void(Applied)> done) {
+  loop_.post([this, prepared = std::move(prepared), done = std::move(done)] { done(worker_.apply(*prepared)); });
+}
+
+void WorkerThread::set_access_log(AccessLogQueue* queue) {
+  loop_.post([this, queue] { worker_.set_access_log(queue); });
 }
 
 void WorkerThread::drain(bool inbound_only) {

@@ -9,23 +9,21 @@
 
 #include "core/event/libevent_loop.h"
 #include "core/net/socket_transport.h"
+#include "proxy/publisher.h"
 #include "proxy/worker.h"
 
 namespace remora::proxy {
 
-class WorkerThread {
+class WorkerThread final : public PublishTarget {
  public:
-  // What came of `apply`: where the listeners listen, in the snapshot's order of those that are bound.
-  using Applied = Result<std::vector<Address>>;
-
-  WorkerThread(upstream::SharedState& shared, metrics::WorkerMetrics& metrics, AccessLogQueue* access_log,
-               const WorkerOptions& options);
+  WorkerThread(metrics::WorkerMetrics& metrics, const WorkerOptions& options);
   WorkerThread(const WorkerThread&) = delete;
   WorkerThread& operator=(const WorkerThread&) = delete;
   ~WorkerThread();  // ends the thread, and closes what it still has
 
   // `done` is called on the worker's thread.
-  void apply(std::shared_ptr<const model::Snapshot> snapshot, std::function<void(Applied)> done);
+  void apply(std::shared_ptr<const Prepared> prepared, std::function<void(Applied)> done) override;
+  void set_access_log(AccessLogQueue* queue);
   void drain(bool inbound_only = false);
   void stop_listening(bool inbound_only = false);
   void set_health_check_failed(bool failed);

@@ -162,9 +162,10 @@ void worker_request(benchmark::State& state, const std::string& request, const s
     metrics::Registry registry({});
     upstream::SharedState shared(1);
     const int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    proxy::Worker worker(loop, network, shared, registry.add_worker(), nullptr, {.index = 0, .seed = 7});
-    if (auto applied = worker.apply(configuration(listen_somewhere(listening))); !applied) {
-      give_up(applied.error().message.c_str());
+    proxy::Worker worker(loop, network, registry.add_worker(), nullptr, {.index = 0, .seed = 7});
+    const auto prepared = proxy::prepare(configuration(listen_somewhere(listening)), shared, nullptr);
+    if (const auto applied = worker.apply(prepared); !applied.errors.empty()) {
+      give_up(applied.errors.front().words.c_str());
     }
     const std::uint16_t port = worker.listeners().front()->address().port();
     std::thread peers([&] { converse(loop, listening, port, request, response, result); });

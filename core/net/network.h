@@ -35,7 +35,8 @@ class Acceptor {
  public:
   virtual ~Acceptor() = default;
   virtual Address address() const = 0;  // with the port that the system chose, when 0 was asked for
-  virtual void stop() = 0;              // no more on_accept; the socket closes
+  // Takes those that wait to be accepted, for they are connected as far as they know; then the socket closes.
+  virtual void stop() = 0;
 };
 
 struct ListenOptions {

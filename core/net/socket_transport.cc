@@ -123,21 +123,31 @@ class SocketAcceptor final : public Acceptor {
     event_add(&event_, nullptr);
     address_ = address_of(fd_, &getsockname);
   }
-  ~SocketAcceptor() override { stop(); }
+  ~SocketAcceptor() override { close_socket(); }
 
   Address address() const override { return address_; }
 
   void stop() override {
     if (fd_ >= 0) {
-      event_del(&event_);
-      ::close(fd_);
-      fd_ = -1;
+      network_.loop_.enter_turn();
+      for (int i = 0; i < kLastAccepts && accept_one(); ++i) {
+      }
+      close_socket();
     }
   }
 
  private:
   // Few at a time, so that a flood of new connections cannot starve those that exist.
   static constexpr int kAcceptsPerEvent = 16;
+  static constexpr int kLastAccepts = 4096;
+
+  void close_socket() {
+    if (fd_ >= 0) {
+      event_del(&event_);
+      ::close(fd_);
+      fd_ = -1;
+    }
+  }
 
   static void on_event(int, short, void* self) {
     auto* acceptor = static_cast<SocketAcceptor*>(self);

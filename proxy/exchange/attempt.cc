@@ -8,8 +8,8 @@ Attempt::Attempt(Arena& arena, AttemptEvents& events, upstream::EndpointState& e
                  http::BodyLength length)
     : arena_(arena), events_(events), endpoint_(endpoint), head_(head), length_(length) {
   ++endpoint_.active_requests;
-  endpoint_.cells.requests_total.add();
-  endpoint_.cells.requests_active.add(1);
+  endpoint_.cells().requests_total.add();
+  endpoint_.cells().requests_active.add(1);
   counted_ = true;
 }
 
@@ -32,16 +32,16 @@ void Attempt::over() {
   if (counted_) {
     counted_ = false;
     --endpoint_.active_requests;
-    endpoint_.cells.requests_active.add(-1);
+    endpoint_.cells().requests_active.add(-1);
   }
 }
 
 std::expected<void, Failure> Attempt::start() {
-  if (upstream::UpstreamConnection* connection = endpoint_.pool.take_ready()) {
+  if (upstream::UpstreamConnection* connection = endpoint_.pool().take_ready()) {
     on_connection(*connection);
     return {};
   }
-  if (auto waiting = endpoint_.pool.wait(*this); !waiting) {
+  if (auto waiting = endpoint_.pool().wait(*this); !waiting) {
     return std::unexpected(Failure{.kind = FailureKind::overflow_pending});
   }
   return {};

@@ -23,7 +23,8 @@ Exchange::Exchange(WorkerContext& worker, ListenerContext& listener, ExchangeOwn
       worker_(worker),
       listener_(listener),
       owner_(owner),
-      routes_(listener.routes),
+      pinned_listener_(listener),
+      routes_(listener.routes.get()),
       body_(worker.blocks) {
   info_.connection = &connection;
   info_.start = worker.loop.now();
@@ -61,7 +62,7 @@ void Exchange::on_request_timeout() {
   touch();
   if (attempt_ || state_ == State::backing_off) {
     if (attempt_) {
-      attempt_->endpoint().cells.requests_timeout.add();
+      attempt_->endpoint().cells().requests_timeout.add();
       cluster_->report_local_failure(attempt_->endpoint(), true, worker_.loop.now(), worker_.random);
     }
     settle_admission(Outcome::failure);
@@ -84,7 +85,7 @@ void Exchange::on_per_try_timeout() {
     return;
   }
   cluster_->series().timeouts[metrics::UpstreamTimeout::per_try].add();
-  attempt_->endpoint().cells.requests_timeout.add();
+  attempt_->endpoint().cells().requests_timeout.add();
   const Failure failure{.kind = FailureKind::per_try_timeout, .head_written = attempt_->head_written()};
   on_attempt_failed(failure);
 }
@@ -192,8 +193,9 @@ void Exchange::record() {
   metrics::RequestSeries* series = listener_.unrouted;
   if (info_.route != nullptr) {
     ListenerContext::RouteSeries& slot = listener_.route_series[info_.route->index];
-    if (slot.series == nullptr || slot.cluster != info_.cluster) [[unlikely]] {
-      slot.cluster = info_.cluster;
+    const std::uint64_t cluster = cluster_ == nullptr ? 0 : cluster_->id();
+    if (slot.series == nullptr || slot.cluster != cluster) [[unlikely]] {
+      slot.cluster = cluster;
       slot.series = worker_.metrics.requests(listener_.config->service, info_.route->label,
                                              info_.cluster == nullptr ? "" : info_.cluster->alt_stat_name);
     }

@@ -122,7 +122,11 @@ class Exchange final : public http::RequestSink, public AttemptEvents {
   WorkerContext& worker_;
   ListenerContext& listener_;
   ExchangeOwner& owner_;
-  std::shared_ptr<const routing::RouteTable> routes_;  // pins the configuration that this exchange was born with
+  // The configuration that this exchange was born with; the cluster's, and the endpoint, are the last attempt's.
+  const Pin<ListenerContext> pinned_listener_;
+  const routing::RouteTable* routes_;
+  Pin<upstream::ClusterConfig> cluster_config_;
+  Pin<upstream::EndpointState> endpoint_;
   RequestInfo info_;
   http::ServerStream* stream_ = nullptr;
   http::RequestHead* request_ = nullptr;

@@ -38,8 +38,11 @@ void Exchange::start_attempt() {
   }
   retry_->note_attempt(*endpoint);
   cluster_->series().attempts.add();
+  cluster_config_ = cluster_->pin();  // this attempt's: the endpoint is part of it
+  info_.cluster = &**cluster_config_;
+  endpoint_ = Pin<upstream::EndpointState>(*endpoint);
   info_.endpoint = endpoint->config;
-  info_.upstream_host_text = endpoint->shared->text;
+  info_.upstream_host_text = endpoint->shared->text();
   enter(State::dispatched);
 
   http::HeaderList& headers = request_->headers;
@@ -155,7 +158,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
   if (info_.upstream_local_text.empty()) {
     info_.upstream_local_text = arena_.copy(attempt_->local_text());
   }
-  endpoint.cells.requests_error.add();
+  endpoint.cells().requests_error.add();
   const bool timeout = failure.kind == FailureKind::per_try_timeout || failure.kind == FailureKind::connect_timeout;
   if (failure.kind == FailureKind::connect_failed || failure.kind == FailureKind::connect_timeout) {
     cluster_->series()
@@ -175,7 +178,7 @@ void Exchange::on_attempt_failed(const Failure& failure) {
   const bool race = race_replays_ < kMaxRaceReplays && retry_->may_replay_race(failure) && !body_lost_;
   if (race) {
     ++race_replays_;
-    endpoint.pool.close_idle();  // an upstream that closed one idle connection is closing others
+    endpoint.pool().close_idle();  // an upstream that closed one idle connection is closing others
     cluster_->series().keepalive_races.add();
     settle_admission(Outcome::none);
     attempt_.reset();

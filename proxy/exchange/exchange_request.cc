@@ -163,8 +163,8 @@ bool Exchange::route_request() {
   const auto& action = std::get<model::RouteAction>(match.route->action);
   const routing::Destination destination = routing::split(action, *request_, dice);
   weighted_ = destination.weighted;
-  const auto cluster = worker_.clusters.find(destination.cluster);
-  if (cluster == worker_.clusters.end()) {
+  upstream::ClusterState* cluster = listener_.clusters->find(destination.cluster);
+  if (cluster == nullptr) {
     local_reply({.status = action.cluster_not_found_code,
                  .flags = flag::kNoClusterFound,
                  .details = "cluster_not_found",
@@ -174,8 +174,9 @@ bool Exchange::route_request() {
                  .way_out = "See /clusters on the admin port for those that do."});
     return false;
   }
-  cluster_ = cluster->second;
-  info_.cluster = &cluster_->config();
+  cluster_ = cluster;
+  cluster_config_ = cluster->pin();
+  info_.cluster = &cluster->config();
   // Our own words go first: x-envoy-* headers of insiders may change timeouts and retries.
   retry_.emplace(action.retry ? &*action.retry : nullptr, *request_, origin.internal);
   hash_request(action);

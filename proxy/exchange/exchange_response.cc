@@ -26,7 +26,7 @@ void Exchange::on_attempt_head(http::ResponseHead& head, bool end) {
   upstream::EndpointState& endpoint = attempt_->endpoint();
   cluster_->report_response(endpoint, head.status, now, worker_.random);
   settle_admission(head.status >= 500 ? Outcome::failure : Outcome::success);
-  (head.status >= 500 ? endpoint.cells.requests_error : endpoint.cells.requests_success).add();
+  (head.status >= 500 ? endpoint.cells().requests_error : endpoint.cells().requests_success).add();
 
   if (!response_begun_ && !tunnel_) {
     const RetryDecision decision = retry_->on_response(head.status, head.headers, worker_.random);

@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/event_log.h"
+#include "core/base/pin.h"
 #include "core/base/random.h"
 #include "core/event/loop.h"
 #include "metrics/registry.h"
@@ -28,7 +29,6 @@ struct WorkerContext {
   BlockPool& blocks;
   Random& random;
   metrics::WorkerMetrics& metrics;
-  std::unordered_map<std::string_view, upstream::ClusterState*> clusters;  // by name; keys live in the values
   std::string_view date;  // the Date header's value now, kept by the worker
   WallTime wall_base{};   // calendar time at wall_base_at
   MonotonicTime wall_base_at{};
@@ -44,14 +44,32 @@ struct WorkerContext {
   WallTime wall() const { return wall_base + (loop.now() - wall_base_at); }
 };
 
-// One listener's side of an exchange. Owned by the worker's Listener, which exchanges pin through their session.
-struct ListenerContext {
+// The clusters of one configuration by name; keys live in the values. Those that a listener's context now has are
+// alive.
+class ClusterDirectory {
+ public:
+  void add(upstream::ClusterState& cluster) { by_name_.emplace(cluster.name(), &cluster); }
+  upstream::ClusterState* find(std::string_view name) const {  // null: there is none
+    const auto found = by_name_.find(name);
+    return found == by_name_.end() ? nullptr : found->second;
+  }
+  const std::unordered_map<std::string_view, upstream::ClusterState*>& all() const { return by_name_; }
+
+ private:
+  std::unordered_map<std::string_view, upstream::ClusterState*> by_name_;
+};
+
+// One configuration of one listener, as its exchanges see it. Owned by the worker's Listener; pinned by each exchange
+// at birth. A cluster is looked up when the request is routed, in the call that brings its head, and pinned from then
+// on: once the listener has another configuration, `clusters` is empty here.
+struct ListenerContext : Pinnable {
   std::shared_ptr<const model::Listener> config;
   std::shared_ptr<const routing::RouteTable> routes;
+  std::shared_ptr<const ClusterDirectory> clusters;
   metrics::ListenerSeries* series = nullptr;
   // [route index]: the series of its last cluster, so that a steady request looks nothing up by name.
   struct RouteSeries {
-    const void* cluster = nullptr;
+    std::uint64_t cluster = 0;  // ClusterState::id
     metrics::RequestSeries* series = nullptr;
   };
   std::vector<RouteSeries> route_series;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/event/loop.h"
+#include "metrics/series.h"
 
 namespace remora::proxy {
 
@@ -15,6 +16,8 @@ class Downstream : public Retirable {
 
   Downstream* next = nullptr;  // in the listener's list
   Downstream* previous = nullptr;
+  bool http = false;                          // a Session
+  metrics::ListenerSeries* series = nullptr;  // that it counts in: the listener may take another name
 };
 
 }  // namespace remora::proxy

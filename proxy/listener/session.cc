@@ -31,7 +31,7 @@ void Session::say(std::string_view format, const Words&... words) {
 Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, std::uint64_t id)
     : listener_(listener),
       connection_(listener.connection_context(), std::move(transport), *this, /*connecting=*/false),
-      codec_(connection_, *this, limits_of(listener.context().config->http())) {
+      codec_(connection_, *this, limits_of(listener.http_context().config->http())) {
   facts_.id = id;
   facts_.remote = connection_.transport().peer_address();
   facts_.local = connection_.transport().local_address();
@@ -44,7 +44,7 @@ Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, 
   input_task_.bind<&Session::feed_tunnel>(this);
   timer_.bind<&Session::on_timer>(this);
   max_duration_.bind<&Session::on_max_duration>(this);
-  const auto& http = listener_.context().config->http();
+  const auto& http = listener_.http_context().config->http();
   if (http.max_connection_duration.count() > 0) {
     listener_.loop().arm(max_duration_, http.max_connection_duration);
   }
@@ -53,7 +53,7 @@ Session::Session(Listener& listener, std::unique_ptr<net::Transport> transport, 
 }
 
 void Session::arm_idle() {
-  const auto& http = listener_.context().config->http();
+  const auto& http = listener_.http_context().config->http();
   const Milliseconds wait = codec_.in_head() ? http.request_headers_timeout : http.idle_timeout;
   if (wait.count() > 0) {
     listener_.loop().arm(timer_, wait);
@@ -87,9 +87,9 @@ void Session::on_closed(net::CloseReason reason) {
 }
 
 Arena& Session::on_message_begin() {
-  exchange_ = Exchange::create(listener_.worker(), listener_.context(), *this, facts_);
+  exchange_ = Exchange::create(listener_.worker(), listener_.http_context(), *this, facts_);
   begun_ = false;
-  const auto wait = listener_.context().config->http().request_headers_timeout;
+  const auto wait = listener_.http_context().config->http().request_headers_timeout;
   if (wait.count() > 0) {
     listener_.loop().arm(timer_, wait);
   }
@@ -100,7 +100,7 @@ http::RequestSink* Session::on_request(http::ServerStream& stream, http::Request
   timer_.cancel();
   begun_ = true;
   ++requests_;
-  const auto limit = listener_.context().config->http().max_requests_per_connection;
+  const auto limit = listener_.http_context().config->http().max_requests_per_connection;
   if (draining_ || (limit > 0 && requests_ >= limit)) {
     stream.close_after();
   }
@@ -112,8 +112,7 @@ http::RequestSink* Session::on_request(http::ServerStream& stream, http::Request
 void Session::on_bad_head(http::ServerStream& stream, const http::ProtocolError& error) {
   timer_.cancel();
   begun_ = true;
-  listener_.context()
-      .series
+  series
       ->protocol_errors[error.status == 431 ? metrics::ProtocolError::head_too_large : metrics::ProtocolError::bad_head]
       .add();
   exchange_->reject(stream, error.status, flag::kDownstreamProtocolError, error.details, "bad_request_head",
@@ -148,7 +147,7 @@ void Session::feed_tunnel() {
 void Session::on_codec_close() {
   closing_ = true;
   timer_.cancel();
-  connection_.close_gently(listener_.context().config->http().delayed_close_timeout);
+  connection_.close_gently(listener_.http_context().config->http().delayed_close_timeout);
 }
 
 void Session::on_timer() {
@@ -160,7 +159,7 @@ void Session::on_timer() {
     return;
   }
   // The head began but does not end.
-  listener_.context().series->protocol_errors[metrics::ProtocolError::head_timeout].add();
+  series->protocol_errors[metrics::ProtocolError::head_timeout].add();
   codec_.reject_head({.status = 408, .details = "request_header_timeout", .cause = "The head did not arrive in time."});
 }
 
@@ -170,7 +169,7 @@ void Session::drain() {
   draining_ = true;
   codec_.drain();
   if (codec_.idle() && connection_.open()) {
-    connection_.close_gently(listener_.context().config->http().delayed_close_timeout);
+    connection_.close_gently(listener_.http_context().config->http().delayed_close_timeout);
   }
 }
 
@@ -190,7 +189,6 @@ void Session::end(std::string_view why) {
     exchange_ = nullptr;
     exchange->on_downstream_gone();
   }
-  auto* series = listener_.context().series;
   series->bytes_received.add(connection_.bytes_read());
   series->bytes_sent.add(connection_.bytes_written());
   listener_.remove(*this);

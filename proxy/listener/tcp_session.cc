@@ -16,8 +16,7 @@ TcpSession::TcpSession(Listener& listener, std::unique_ptr<net::Transport> trans
 }
 
 upstream::ClusterState* TcpSession::find_cluster(const std::string& name) {
-  const auto found = listener_.worker().clusters.find(name);
-  return found == listener_.worker().clusters.end() ? nullptr : found->second;
+  return listener_.context().clusters->find(name);
 }
 
 metrics::TunnelSeries& TcpSession::tunnel_series(std::string_view cluster_label) {
@@ -25,7 +24,6 @@ metrics::TunnelSeries& TcpSession::tunnel_series(std::string_view cluster_label)
 }
 
 void TcpSession::on_tunnel_end(metrics::TunnelEnd) {
-  auto* series = listener_.context().series;
   series->bytes_received.add(tunnel_.downstream().bytes_read());
   series->bytes_sent.add(tunnel_.downstream().bytes_written());
   if (listener_.worker().access_log != nullptr && !config_->access_logs().empty()) {
@@ -64,8 +62,7 @@ void TcpSession::write_access_logs() {
     info.cluster = &tunnel_.cluster()->config();
   }
   if (facts.endpoint) {
-    info.endpoint = &facts.endpoint->config;
-    info.upstream_host_text = facts.endpoint->text;
+    info.upstream_host_text = facts.endpoint->text();
   }
   for (const model::AccessLog& log : config_->access_logs()) {
     listener_.worker().access_log->log(log, info, listener_.worker().random);

@@ -214,6 +214,7 @@ struct Cluster {
   std::shared_ptr<const HealthCheck> health_check;  // null: none
   struct Keepalive {
     std::uint32_t probes = 0, time_s = 0, interval_s = 0;  // 0: the system's
+    bool operator==(const Keepalive&) const = default;
   };
   std::optional<Keepalive> tcp_keepalive;
   std::optional<Address> source_address;  // upstream_bind_config

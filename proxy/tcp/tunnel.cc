@@ -90,6 +90,9 @@ void Tunnel::begin() {
   }
   const model::TcpProxy::Target& target = choose(config_, random_);
   cluster_ = owner_.find_cluster(target.cluster);
+  if (cluster_ != nullptr) {
+    cluster_config_ = cluster_->pin();
+  }
   series_ = &owner_.tunnel_series(cluster_ == nullptr ? target.cluster : cluster_->config().alt_stat_name);
   series_->active.add(1);
   const Address client = downstream_.transport().peer_address();
@@ -133,7 +136,7 @@ void Tunnel::connect() {
 void Tunnel::connect_to(upstream::EndpointState& endpoint) {
   ++facts_.attempts;
   facts_.endpoint = endpoint.shared;
-  auto opened = upstream::RawConnection::open(endpoint.pool, *this);
+  auto opened = upstream::RawConnection::open(endpoint.pool(), *this);
   if (!opened && opened.error().kind == ConnectFailure::Kind::overflow) {
     end(TunnelEnd::overflow);
     return;

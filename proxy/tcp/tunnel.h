@@ -38,7 +38,7 @@ struct TunnelFacts {
 
 class TunnelOwner {
  public:
-  // Null: there is no such cluster. It lives until the tunnel has ended.
+  // Null: there is no such cluster.
   virtual upstream::ClusterState* find_cluster(const std::string& name) = 0;
   virtual metrics::TunnelSeries& tunnel_series(std::string_view cluster_label) = 0;
   // Both connections are closed; the tunnel is to retire.
@@ -105,6 +105,7 @@ class Tunnel final : net::ConnectionEvents, upstream::RawEvents {
   net::Connection downstream_;
   std::unique_ptr<upstream::RawConnection> upstream_;
   upstream::ClusterState* cluster_ = nullptr;
+  Pin<upstream::ClusterConfig> cluster_config_;  // so that the cluster outlives the tunnel
   upstream::EndpointState* endpoint_ = nullptr;  // counted as active there
   upstream::LbEndpoint* tried_ = nullptr;        // the attempt before failed there
   std::optional<std::uint64_t> hash_;

@@ -1,8 +1,8 @@
 #include "proxy/upstream/cluster_state.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <atomic>
+#include <utility>
 
 namespace remora::upstream {
 
@@ -19,91 +19,156 @@ constexpr std::array kEjections = {metrics::Ejection::consecutive_5xx,
                                    metrics::Ejection::local_origin_failure_percentage};
 static_assert(kEjections.size() == OutlierDetector::kKinds);
 
-std::string words(const std::string& cluster, const OutlierDetector::Event& event) {
-  using What = OutlierDetector::Event::What;
-  switch (event.what) {
-    case What::ejected:
-      return fmt::format("cluster '{}': endpoint {} is ejected: {}", cluster, event.endpoint.name,
-                         OutlierDetector::name(event.kind));
-    case What::not_enforced:
-      return fmt::format("cluster '{}': endpoint {} would be ejected ({}), but enforcing is below 100 %", cluster,
-                         event.endpoint.name, OutlierDetector::name(event.kind));
-    case What::overflow:
-      return fmt::format("cluster '{}': endpoint {} fails ({}), but max_ejection_percent allows no more ejections",
-                         cluster, event.endpoint.name, OutlierDetector::name(event.kind));
-    case What::unejected:
-      break;
-  }
-  return fmt::format("cluster '{}': endpoint {} is back", cluster, event.endpoint.name);
+// A connection that was opened under `a` is as good as one opened under `b`.
+bool connect_alike(const model::Cluster& a, const model::Cluster& b) {
+  return a.source_address == b.source_address && a.tcp_keepalive == b.tcp_keepalive;
 }
 
 }  // namespace
 
-ClusterShared::ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in,
-                             EventLog* connections_in)
-    : config(std::move(config_in)),
-      log(std::move(log_in)),
-      connections(connections_in),
-      limits(config->thresholds),
-      breaker(config->breaker,
-              [this](Breaker::State from, Breaker::State to, std::string_view why) {
-                breaker_entered[static_cast<std::size_t>(to)].fetch_add(1, std::memory_order_relaxed);
-                if (log) {
-                  log(fmt::format("cluster '{}': breaker {} -> {}: {}", config->name, Breaker::name(from),
-                                  Breaker::name(to), why));
-                }
-              }),
-      outliers(config->outlier, health_generation, [this](const OutlierDetector::Event& event) {
-        if (log) {
-          log(words(config->name, event));
-        }
-      }) {
-  std::vector<std::shared_ptr<EndpointHealth>> health;
-  for (const model::Endpoint& endpoint : config->endpoints) {
-    const auto& shared = endpoints.emplace_back(std::make_shared<EndpointShared>(endpoint, workers));
-    shared->health.name = shared->text;
-    health.emplace_back(shared, &shared->health);
-  }
-  outliers.set_endpoints(std::move(health));
-}
-
-std::shared_ptr<ClusterShared> SharedState::cluster(const std::shared_ptr<const model::Cluster>& config) {
-  const std::lock_guard lock(mutex_);
-  std::shared_ptr<ClusterShared>& slot = by_name_[config->name];
-  if (!slot || slot->config != config) {
-    slot = std::make_shared<ClusterShared>(config, workers_, log_, connections_.upstream);
-  }
-  return slot;
-}
-
-std::vector<std::shared_ptr<ClusterShared>> SharedState::clusters() const {
-  const std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<ClusterShared>> all;
-  for (const auto& [name, cluster] : by_name_) {
-    all.push_back(cluster);
-  }
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->config->name < b->config->name; });
-  return all;
-}
-
 ClusterState::ClusterState(const net::ConnectionContext& connections, net::Network& network,
-                           std::shared_ptr<ClusterShared> shared, metrics::ClusterSeries& series, unsigned worker)
-    : shared_(std::move(shared)),
+                           std::shared_ptr<const PreparedCluster> prepared, metrics::ClusterSeries& series,
+                           unsigned worker, std::uint64_t id)
+    : connections_(connections),
+      network_(network),
+      shared_(prepared->shared),
       series_(series),
-      balancer_(config(), &shared_->health_generation),
-      counts_events_(worker == 0) {
-  response_limits_.max_head_bytes = config().max_response_headers_kb * 1024;
-  response_limits_.max_headers = config().max_response_headers_count;
-  response_limits_.accept_http_10 = true;
-  std::vector<LbEndpoint*> all;
-  for (const auto& endpoint : shared_->endpoints) {
-    endpoints_.push_back(std::make_unique<EndpointState>(PoolContext{connections, network, *this}, endpoint, worker));
-    all.push_back(endpoints_.back().get());
-  }
-  balancer_.set_endpoints(all);
+      id_(id),
+      worker_(worker),
+      balancer_(*prepared->config, &shared_->health_generation) {
+  use(std::move(prepared));
+  take_endpoints(nullptr);
 }
 
 ClusterState::~ClusterState() = default;
+
+bool ClusterState::adopts(const PreparedCluster& prepared) const {
+  return prepared.shared == shared_ && prepared.config->alt_stat_name == config().alt_stat_name;
+}
+
+void ClusterState::use(std::shared_ptr<const PreparedCluster> prepared) {
+  config_ = std::make_unique<ClusterConfig>(std::move(prepared));
+  response_limits_.max_head_bytes = config().max_response_headers_kb * 1024;
+  response_limits_.max_headers = config().max_response_headers_count;
+  response_limits_.accept_http_10 = true;
+}
+
+void ClusterState::adopt(std::shared_ptr<const PreparedCluster> prepared) {
+  if (left_) {  // it came back before it was gone
+    left_ = false;
+    for (const auto& endpoint : endpoints_) {
+      if (endpoint->pool_) {
+        endpoint->pool_->undrain();
+      }
+    }
+  }
+  if (has(*prepared)) {
+    return;
+  }
+  std::unique_ptr<ClusterConfig> before = std::move(config_);
+  use(std::move(prepared));
+  balancer_.reconfigure(config());
+  take_endpoints(&before->prepared());
+  if (!connect_alike(**before, config())) {
+    renew_connections();
+  }
+  if (before->pinned()) {
+    old_configs_.push_back(std::move(before));
+  }
+}
+
+// One pass over old and new side by side: what stays is nearly always in the same order, and then nothing is looked up.
+void ClusterState::take_endpoints(const PreparedCluster* before) {
+  const PreparedCluster& now = config_->prepared();
+  std::vector<std::unique_ptr<EndpointState>> old = std::move(endpoints_);
+  std::vector<LbEndpoint*> all;
+  endpoints_.clear();
+  endpoints_.reserve(now.endpoints.size());
+  all.reserve(now.endpoints.size());
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < now.endpoints.size(); ++i) {
+    const std::shared_ptr<EndpointShared>& shared = now.endpoints[i];
+    std::unique_ptr<EndpointState> state;
+    if (at < old.size() && before->endpoints[at] == shared && old[at]) {
+      state = std::move(old[at++]);
+    } else if ((state = take_known(shared->slots_[worker_].state, old))) {
+      at = state->index_ + std::size_t{1};
+    } else {
+      state = std::make_unique<EndpointState>(*this, shared, worker_);
+    }
+    state->config = &now.config->endpoints[i];
+    state->index_ = static_cast<std::uint32_t>(i);
+    all.push_back(state.get());
+    endpoints_.push_back(std::move(state));
+  }
+  for (auto& state : old) {
+    if (state) {
+      state->leaving_ = true;
+      state->config = nullptr;
+      if (state->pool_) {
+        state->pool_->drain();
+      }
+      leaving_.push_back(std::move(state));
+    }
+  }
+  balancer_.set_endpoints(all);
+  sweep();
+}
+
+// `state` may be null, or belong to a namesake of this cluster that is about to end.
+std::unique_ptr<EndpointState> ClusterState::take_known(EndpointState* state,
+                                                        std::vector<std::unique_ptr<EndpointState>>& old) {
+  if (state == nullptr || &state->cluster_ != this) {
+    return nullptr;
+  }
+  if (!state->leaving_) {
+    return std::move(old[state->index_]);
+  }
+  state->leaving_ = false;
+  if (state->pool_) {
+    state->pool_->undrain();
+  }
+  return std::move(leaving_[state->index_]);
+}
+
+void ClusterState::renew_connections() {
+  for (const auto* list : {&endpoints_, &leaving_}) {
+    for (const auto& endpoint : *list) {
+      if (endpoint->pool_) {
+        endpoint->pool_->renew();
+      }
+    }
+  }
+}
+
+// Destroys what nothing in flight refers to any more.
+void ClusterState::sweep() {
+  if (!leaving_.empty()) {
+    std::erase_if(leaving_, [](const auto& endpoint) { return !endpoint || !endpoint->in_use(); });
+    for (std::size_t i = 0; i < leaving_.size(); ++i) {
+      leaving_[i]->index_ = static_cast<std::uint32_t>(i);
+    }
+  }
+  std::erase_if(old_configs_, [](const auto& config) { return !config->pinned(); });
+}
+
+void ClusterState::leave() {
+  left_ = true;
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint->pool_) {
+      endpoint->pool_->drain();
+    }
+  }
+  series_.endpoints.set(0);
+  series_.endpoints_healthy.set(0);
+  series_.endpoints_ejected.set(0);
+  series_.breaker_state.set(0);
+}
+
+bool ClusterState::over() const {
+  return left_ && !config_->pinned() && old_configs_.empty() && leaving_.empty() &&
+         std::ranges::none_of(endpoints_, [](const auto& endpoint) { return endpoint->in_use(); });
+}
 
 void ClusterState::report_response(EndpointState& endpoint, int status, MonotonicTime now, Random& random) {
   shared_->outliers.on_response(endpoint.shared->health, status, now, random);
@@ -123,31 +188,32 @@ void ClusterState::report_connected(EndpointState& endpoint, MonotonicTime now, 
 }
 
 void ClusterState::tick(MonotonicTime now, Random& random) {
+  sweep();
   shared_->outliers.sweep_if_due(now, random);
+  if (!left_) {
+    show_endpoints(random);
+  }
+  if (worker_ != 0) {
+    return;  // what happens to the cluster counts once
+  }
+  for (std::size_t i = 0; i < kBreakerStates.size(); ++i) {
+    const std::uint64_t count = shared_->breaker_entered[i].load(std::memory_order_relaxed);
+    series_.breaker_transitions[kBreakerStates[i]].add(count - std::exchange(shared_->transitions_told[i], count));
+  }
+  if (config().outlier.enabled) {
+    const auto enforced = shared_->outliers.counts().enforced;
+    for (std::size_t i = 0; i < kEjections.size(); ++i) {
+      series_.ejections[kEjections[i]].add(enforced[i] - std::exchange(shared_->ejections_told[i], enforced[i]));
+    }
+  }
+}
+
+void ClusterState::show_endpoints(Random& random) {
   const LoadBalancer::Summary& summary = balancer_.summary(random);
   series_.endpoints.set(summary.total);
   series_.endpoints_healthy.set(summary.healthy);
   series_.endpoints_ejected.set(summary.ejected);
   series_.breaker_state.set(static_cast<std::int64_t>(shared_->breaker.state()));
-  if (!counts_events_) {
-    return;
-  }
-  for (std::size_t i = 0; i < kBreakerStates.size(); ++i) {
-    const std::uint64_t count = shared_->breaker_entered[i].load(std::memory_order_relaxed);
-    series_.breaker_transitions[kBreakerStates[i]].add(count - std::exchange(transitions_seen_[i], count));
-  }
-  if (config().outlier.enabled) {
-    const auto enforced = shared_->outliers.counts().enforced;
-    for (std::size_t i = 0; i < kEjections.size(); ++i) {
-      series_.ejections[kEjections[i]].add(enforced[i] - std::exchange(ejections_seen_[i], enforced[i]));
-    }
-  }
-}
-
-void ClusterState::drain() {
-  for (auto& endpoint : endpoints_) {
-    endpoint->pool.drain();
-  }
 }
 
 }  // namespace remora::upstream

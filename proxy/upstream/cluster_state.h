@@ -1,89 +1,59 @@
-// ClusterState: one cluster as one worker sees it: endpoints, load balancer, series. ClusterShared: the limits and
-// verdicts that hold across workers. SharedState: all ClusterShared by name. A configuration swap reconciles them: what
-// did not change stays. ClusterState belongs to its worker's thread; ClusterShared's atomics to all.
+// ClusterState: one cluster as one worker sees it: endpoints, load balancer, series. Owned by the Worker, which has it
+// adopt each new configuration: endpoints whose address did not change keep their connections, others come and go. What
+// goes finishes what it has under way first. Worker thread.
 #pragma once
 
 #include <array>
-#include <atomic>
-#include <functional>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "core/base/event_log.h"
+#include "core/base/pin.h"
 #include "core/base/random.h"
 #include "metrics/registry.h"
-#include "proxy/model/snapshot.h"
-#include "proxy/upstream/circuit_breaker.h"
+#include "proxy/upstream/cluster_shared.h"
 #include "proxy/upstream/endpoint_state.h"
-#include "proxy/upstream/limits.h"
 #include "proxy/upstream/load_balancer.h"
-#include "proxy/upstream/outlier_detector.h"
 
 namespace remora::upstream {
 
-// Words for the operator when a cluster's fitness changes: a breaker opens, an endpoint is ejected. Any thread.
-using ClusterLog = std::function<void(const std::string&)>;
-
-// Who hears of connections; both may be null, and outlive the state. Any thread.
-struct ConnectionLogs {
-  EventLog* upstream = nullptr;    // Envoy's logger `pool`
-  EventLog* downstream = nullptr;  // `connection`
-};
-
-struct ClusterShared {
-  ClusterShared(std::shared_ptr<const model::Cluster> config_in, std::size_t workers, ClusterLog log_in,
-                EventLog* connections_in = nullptr);
-
-  const std::shared_ptr<const model::Cluster> config;
-  const ClusterLog log;
-  EventLog* const connections;
-  std::atomic<std::uint64_t> next_connection_id{0};
-  HealthGeneration health_generation{0};
-  std::array<std::atomic<std::uint64_t>, 3> breaker_entered{};  // by Breaker::State
-  ClusterLimits limits;
-  Breaker breaker;
-  std::vector<std::shared_ptr<EndpointShared>> endpoints;  // as the configuration lists them
-  OutlierDetector outliers;
-};
-
-class SharedState {
+// A configuration of the cluster, while anyone in flight may look at it. Owned by ClusterState.
+class ClusterConfig final : public Pinnable {
  public:
-  explicit SharedState(std::size_t workers, ClusterLog log = {}, ConnectionLogs connections = {})
-      : workers_(workers), log_(std::move(log)), connections_(connections) {}
-  const ConnectionLogs& connection_logs() const { return connections_; }
-  std::size_t workers() const { return workers_; }
-
-  // The shared part of this very configuration: made by whoever asks first. Any thread; takes a lock.
-  std::shared_ptr<ClusterShared> cluster(const std::shared_ptr<const model::Cluster>& config);
-  // For pages: all that workers use now. Any thread.
-  std::vector<std::shared_ptr<ClusterShared>> clusters() const;
+  explicit ClusterConfig(std::shared_ptr<const PreparedCluster> prepared) : prepared_(std::move(prepared)) {}
+  const model::Cluster& operator*() const { return *prepared_->config; }
+  const PreparedCluster& prepared() const { return *prepared_; }
 
  private:
-  const std::size_t workers_;
-  const ClusterLog log_;
-  const ConnectionLogs connections_;
-  mutable std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<ClusterShared>> by_name_;
+  std::shared_ptr<const PreparedCluster> prepared_;
 };
 
 class ClusterState {
  public:
-  ClusterState(const net::ConnectionContext& connections, net::Network& network, std::shared_ptr<ClusterShared> shared,
-               metrics::ClusterSeries& series, unsigned worker);
+  // `id`: above 0, and never given twice by this worker.
+  ClusterState(const net::ConnectionContext& connections, net::Network& network,
+               std::shared_ptr<const PreparedCluster> prepared, metrics::ClusterSeries& series, unsigned worker,
+               std::uint64_t id);
   ClusterState(const ClusterState&) = delete;
   ClusterState& operator=(const ClusterState&) = delete;
   ~ClusterState();
 
-  const model::Cluster& config() const { return *shared_->config; }
+  // For as long as an exchange or a tunnel may come back here: the cluster lives, and what `config` says now stays.
+  // Take one anew for each attempt: endpoints name their own configuration.
+  Pin<ClusterConfig> pin() { return Pin<ClusterConfig>(*config_); }
+
+  const std::string& name() const { return shared_->name; }
+  const model::Cluster& config() const { return **config_; }
   ClusterLimits& limits() { return shared_->limits; }
   Breaker& breaker() { return shared_->breaker; }
   metrics::ClusterSeries& series() { return series_; }
   EventLog* log() { return shared_->connections; }
   std::uint64_t next_connection_id() { return shared_->next_connection_id.fetch_add(1, std::memory_order_relaxed); }
   const http::CodecLimits& response_limits() const { return response_limits_; }
+  PoolContext pool_context() { return {connections_, network_, *this}; }
+  std::uint64_t id() const { return id_; }
 
   // Null: no endpoint is fit to be called.
   EndpointState* pick(const PickContext& context) { return static_cast<EndpointState*>(balancer_.pick(context)); }
@@ -99,6 +69,18 @@ class ClusterState {
   // Of a connection without a codec: that it was established is all the success that can be seen.
   void report_connected(EndpointState& endpoint, MonotonicTime now, Random& random);
 
+  // Another configuration of this cluster. Not from inside a callback of one of its connections.
+  // REQUIRES: adopts(prepared).
+  void adopt(std::shared_ptr<const PreparedCluster> prepared);
+  // False for one that needs a ClusterState of its own: another cluster, or another name in the metrics.
+  bool adopts(const PreparedCluster& prepared) const;
+  bool has(const PreparedCluster& prepared) const { return &config_->prepared() == &prepared; }
+  // No configuration names it any more: what is in flight finishes here, retries among it.
+  void leave();
+  bool left() const { return left_; }
+  // Left, and nothing is in flight any more: it may be destroyed.
+  bool over() const;
+
   // Four times a second or so: what must happen without a request.
   void tick(MonotonicTime now, Random& random);
   // After an outcome was told to the breaker: its gauge says so at once.
@@ -107,17 +89,35 @@ class ClusterState {
       series_.breaker_state.set(static_cast<std::int64_t>(shared_->breaker.state()));
     }
   }
-  void drain();  // closes idle connections
+
+  struct Size {
+    std::size_t endpoints = 0;
+    std::size_t leaving = 0;  // the configuration has them no more, but something is in flight there
+    std::size_t configs = 0;  // that something in flight looks at, the one of now among them
+  };
+  Size size() const { return {endpoints_.size(), leaving_.size(), 1 + old_configs_.size()}; }
 
  private:
-  std::shared_ptr<ClusterShared> shared_;
+  void use(std::shared_ptr<const PreparedCluster> prepared);
+  void take_endpoints(const PreparedCluster* before);
+  std::unique_ptr<EndpointState> take_known(EndpointState* state, std::vector<std::unique_ptr<EndpointState>>& old);
+  void renew_connections();
+  void sweep();
+  void show_endpoints(Random& random);
+
+  const net::ConnectionContext connections_;
+  net::Network& network_;
+  const std::shared_ptr<ClusterShared> shared_;
   metrics::ClusterSeries& series_;
+  const std::uint64_t id_;
+  const unsigned worker_;
+  std::unique_ptr<ClusterConfig> config_;
+  std::vector<std::unique_ptr<ClusterConfig>> old_configs_;  // while pinned
   http::CodecLimits response_limits_;
-  std::vector<std::unique_ptr<EndpointState>> endpoints_;
+  std::vector<std::unique_ptr<EndpointState>> endpoints_;  // as the configuration lists them
+  std::vector<std::unique_ptr<EndpointState>> leaving_;    // while in use
   LoadBalancer balancer_;
-  const bool counts_events_;  // of one worker alone: what happens to the cluster counts once
-  std::array<std::uint64_t, 3> transitions_seen_{};
-  std::array<std::uint64_t, OutlierDetector::kKinds> ejections_seen_{};
+  bool left_ = false;
 };
 
 }  // namespace remora::upstream

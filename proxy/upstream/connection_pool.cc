@@ -34,7 +34,7 @@ void unlink(LinkedList<T>& list, T& item, T* T::* next, T* T::* previous) {
 template <typename... Words>
 void UpstreamConnection::say(std::string_view format, const Words&... words) {
   debug(pool_.cluster_.log(), [&] {
-    return fmt::format("[C{}] cluster '{}', {}: {}", id_, pool_.cluster_.config().name, pool_.endpoint_.shared->text,
+    return fmt::format("[C{}] cluster '{}', {}: {}", id_, pool_.cluster_.config().name, pool_.endpoint_.shared->text(),
                        fmt::format(fmt::runtime(format), words...));
   });
 }
@@ -219,7 +219,7 @@ std::expected<void, ConnectFailure> ConnectionPool::wait(PoolWaiter& waiter) {
   push_back(waiters_, waiter, &PoolWaiter::next_, &PoolWaiter::previous_);
   cluster_.series().requests_queued.add();
   cluster_.series().requests_pending.add(1);
-  endpoint_.cells.requests_pending.add(1);
+  endpoint_.cells().requests_pending.add(1);
   if (connecting_.size < waiters_.size) {
     auto opened = open_connection();
     if (!opened && connections() == 0) {
@@ -248,14 +248,14 @@ std::expected<std::unique_ptr<net::Transport>, ConnectFailure> ConnectionPool::c
     options.keepalive_time_s = config.tcp_keepalive->time_s;
     options.keepalive_interval_s = config.tcp_keepalive->interval_s;
   }
-  auto transport = network_.connect(endpoint_.shared->config.address, options);
+  auto transport = network_.connect(endpoint_.shared->address, options);
   if (!transport) {
     cluster_.limits().release(ClusterLimits::Kind::connections);
-    endpoint_.cells.connect_failures.add();
+    endpoint_.cells().connect_failures.add();
     return std::unexpected(ConnectFailure{ConnectFailure::Kind::failed, transport.error()});
   }
-  endpoint_.cells.connections_total.add();
-  endpoint_.cells.connections_active.add(1);
+  endpoint_.cells().connections_total.add();
+  endpoint_.cells().connections_active.add(1);
   cluster_.series().connections_active.add(1);
   return std::move(*transport);
 }
@@ -272,7 +272,7 @@ std::expected<void, ConnectFailure> ConnectionPool::open_connection() {
 }
 
 void ConnectionPool::on_ready(UpstreamConnection& connection) {
-  if (draining_ && waiters_.size == 0) {
+  if ((draining_ || connection.expired_) && waiters_.size == 0) {
     connection.close(false);
     return;
   }
@@ -298,7 +298,7 @@ void ConnectionPool::on_gone(UpstreamConnection& connection, ConnectFailure fail
   const bool was_connecting = connection.state_ == UpstreamConnection::State::connecting;
   remove(connection);
   if (was_connecting) {
-    endpoint_.cells.connect_failures.add();
+    endpoint_.cells().connect_failures.add();
     // One failed connection fails one waiter: others have connections of their own under way.
     if (waiters_.size > connecting_.size) {
       PoolWaiter& waiter = *waiters_.first;
@@ -326,7 +326,7 @@ void ConnectionPool::remove_waiter(PoolWaiter& waiter) {
   waiter.pool_ = nullptr;
   cluster_.limits().release(ClusterLimits::Kind::pending);
   cluster_.series().requests_pending.add(-1);
-  endpoint_.cells.requests_pending.add(-1);
+  endpoint_.cells().requests_pending.add(-1);
 }
 
 void ConnectionPool::remove(UpstreamConnection& connection) {
@@ -341,7 +341,7 @@ void ConnectionPool::remove(UpstreamConnection& connection) {
 
 void ConnectionPool::count_closed(const net::Connection& connection, bool was_open) {
   cluster_.limits().release(ClusterLimits::Kind::connections);
-  endpoint_.cells.connections_active.add(-1);
+  endpoint_.cells().connections_active.add(-1);
   auto& series = cluster_.series();
   series.connections_active.add(-1);
   if (was_open) {
@@ -354,6 +354,15 @@ void ConnectionPool::count_closed(const net::Connection& connection, bool was_op
 void ConnectionPool::drain() {
   draining_ = true;
   close_idle();
+}
+
+void ConnectionPool::renew() {
+  close_idle();
+  for (const auto* list : {&connecting_, &leased_}) {
+    for (UpstreamConnection* connection = list->first; connection != nullptr; connection = connection->next_) {
+      connection->expired_ = true;
+    }
+  }
 }
 
 void ConnectionPool::close_idle() {

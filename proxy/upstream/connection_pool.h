@@ -137,6 +137,10 @@ class ConnectionPool {
   void close_idle();
   // Closes idle connections; leased ones close when they are done. For drains and for endpoints that went away.
   void drain();
+  // The endpoint is wanted again after all.
+  void undrain() { draining_ = false; }
+  // What is open now serves no request that begins later: the settings that it was opened with hold no more.
+  void renew();
   bool idle() const { return ready_.size + leased_.size + connecting_.size + raw_ == 0 && waiters_.size == 0; }
   std::uint32_t connections() const { return ready_.size + leased_.size + connecting_.size; }
 

@@ -12,7 +12,20 @@ constexpr MonotonicTime kNever{};
 }  // namespace
 
 OutlierDetector::OutlierDetector(const model::OutlierDetection& config, HealthGeneration& generation, OnEvent on_event)
-    : config_(config), generation_(generation), on_event_(std::move(on_event)) {}
+    : generation_(generation), on_event_(std::move(on_event)) {
+  configure(config);
+}
+
+void OutlierDetector::configure(const model::OutlierDetection& config) {
+  config_ = config;
+  hot_.enabled.store(config.enabled, std::memory_order_relaxed);
+  hot_.split.store(config.split_external_local_origin_errors, std::memory_order_relaxed);
+  const auto threshold = [this](Kind kind) -> auto& { return hot_.thresholds[static_cast<std::size_t>(kind)]; };
+  threshold(Kind::consecutive_5xx).store(config.consecutive_5xx, std::memory_order_relaxed);
+  threshold(Kind::consecutive_gateway_failure).store(config.consecutive_gateway_failure, std::memory_order_relaxed);
+  threshold(Kind::consecutive_local_origin_failure)
+      .store(config.consecutive_local_origin_failure, std::memory_order_relaxed);
+}
 
 std::string_view OutlierDetector::name(Kind kind) {
   switch (kind) {
@@ -35,8 +48,14 @@ std::string_view OutlierDetector::name(Kind kind) {
 }
 
 void OutlierDetector::set_endpoints(std::vector<std::shared_ptr<EndpointHealth>> endpoints) {
+  reconfigure(config_, std::move(endpoints));
+}
+
+void OutlierDetector::reconfigure(const model::OutlierDetection& config,
+                                  std::vector<std::shared_ptr<EndpointHealth>> endpoints) {
   const std::lock_guard lock(mutex_);
-  endpoints_ = std::move(endpoints);
+  configure(model::OutlierDetection(config));  // a copy: it may be our own
+  endpoints_.swap(endpoints);
   compares_ = config_.enabled && endpoints_.size() >= std::min(config_.success_rate_minimum_hosts,
                                                                config_.failure_percentage_minimum_hosts);
   counts_.active = static_cast<std::uint32_t>(
@@ -50,59 +69,62 @@ void OutlierDetector::set_endpoints(std::vector<std::shared_ptr<EndpointHealth>>
   }
 }
 
+// Past the threshold too: a reload may have lowered it below what was counted.
+void OutlierDetector::count_consecutive(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random) {
+  const std::uint32_t threshold = hot_.thresholds[static_cast<std::size_t>(kind)].load(std::memory_order_relaxed);
+  if (counter(endpoint, kind).fetch_add(1, std::memory_order_relaxed) + 1 >= threshold && threshold != 0) {
+    detected(endpoint, kind, threshold, now, random);
+  }
+}
+
 void OutlierDetector::on_5xx(EndpointHealth& endpoint, int status, MonotonicTime now, Random& random) {
   if (status >= 502 && status <= 504) {
-    if (endpoint.consecutive_gateway_failure.fetch_add(1, std::memory_order_relaxed) + 1 ==
-        config_.consecutive_gateway_failure) {
-      detected(endpoint, Kind::consecutive_gateway_failure, now, random);
-    }
+    count_consecutive(endpoint, Kind::consecutive_gateway_failure, now, random);
   } else {
     reset(endpoint.consecutive_gateway_failure);
   }
-  if (endpoint.consecutive_5xx.fetch_add(1, std::memory_order_relaxed) + 1 == config_.consecutive_5xx) {
-    detected(endpoint, Kind::consecutive_5xx, now, random);
-  }
+  count_consecutive(endpoint, Kind::consecutive_5xx, now, random);
 }
 
 void OutlierDetector::on_local_failure(EndpointHealth& endpoint, LocalFailure failure, MonotonicTime now,
                                        Random& random) {
-  if (!config_.enabled) {
+  if (!hot_.enabled.load(std::memory_order_relaxed)) {
     return;
   }
-  if (!config_.split_external_local_origin_errors) {
+  if (!hot_.split.load(std::memory_order_relaxed)) {
     // Without the split our own failures count as the status that we answer with.
     count(endpoint.outcomes, false);
     on_5xx(endpoint, failure == LocalFailure::timeout ? 504 : 503, now, random);
     return;
   }
   count(endpoint.local_outcomes, false);
-  if (endpoint.consecutive_local_origin_failure.fetch_add(1, std::memory_order_relaxed) + 1 ==
-      config_.consecutive_local_origin_failure) {
-    detected(endpoint, Kind::consecutive_local_origin_failure, now, random);
+  count_consecutive(endpoint, Kind::consecutive_local_origin_failure, now, random);
+}
+
+// REQUIRES: a consecutive kind.
+std::atomic<std::uint32_t>& OutlierDetector::counter(EndpointHealth& endpoint, Kind kind) {
+  switch (kind) {
+    case Kind::consecutive_5xx:
+      return endpoint.consecutive_5xx;
+    case Kind::consecutive_gateway_failure:
+      return endpoint.consecutive_gateway_failure;
+    default:
+      return endpoint.consecutive_local_origin_failure;
   }
 }
 
-void OutlierDetector::detected(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random) {
+void OutlierDetector::detected(EndpointHealth& endpoint, Kind kind, std::uint32_t threshold, MonotonicTime now,
+                               Random& random) {
   const std::lock_guard lock(mutex_);
   if (endpoint.ejected.load(std::memory_order_relaxed)) {
     return;  // requests that were under way when it was ejected; its counters begin anew when it comes back
   }
+  if (counter(endpoint, kind).load(std::memory_order_relaxed) < threshold) {
+    return;  // another worker saw it first
+  }
   ++counts_.detected[static_cast<std::size_t>(kind)];
   eject(endpoint, kind, now, random);
-  // Another bout counts from zero, whether this one was enforced or not.
-  switch (kind) {
-    case Kind::consecutive_5xx:
-      reset(endpoint.consecutive_5xx);
-      break;
-    case Kind::consecutive_gateway_failure:
-      reset(endpoint.consecutive_gateway_failure);
-      break;
-    case Kind::consecutive_local_origin_failure:
-      reset(endpoint.consecutive_local_origin_failure);
-      break;
-    default:  // the rates begin anew each interval
-      break;
-  }
+  reset(counter(endpoint, kind));  // another bout counts from zero, whether this one was enforced or not
 }
 
 void OutlierDetector::eject(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random) {
@@ -152,14 +174,21 @@ void OutlierDetector::uneject(EndpointHealth& endpoint, MonotonicTime now) {
 void OutlierDetector::sweep_if_due(MonotonicTime now, Random& random) {
   MonotonicTime due = next_sweep_.load(std::memory_order_relaxed);
   // The first call only begins the first interval; of workers that come at once, one sweeps.
-  if (config_.enabled && now >= due && next_sweep_.compare_exchange_strong(due, now + config_.interval) &&
-      due != kNever) {
-    sweep(now, random);
+  if (!hot_.enabled.load(std::memory_order_relaxed) || now < due) {
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  if (next_sweep_.compare_exchange_strong(due, now + config_.interval) && due != kNever) {
+    sweep_locked(now, random);
   }
 }
 
 void OutlierDetector::sweep(MonotonicTime now, Random& random) {
   const std::lock_guard lock(mutex_);
+  sweep_locked(now, random);
+}
+
+void OutlierDetector::sweep_locked(MonotonicTime now, Random& random) {
   for (const auto& endpoint : endpoints_) {
     if (endpoint->ejected.load(std::memory_order_relaxed) && endpoint->ejected_until.load() <= now) {
       uneject(*endpoint, now);

@@ -53,10 +53,13 @@ class OutlierDetector {
 
   // All endpoints of the cluster, whose number max_ejection_percent is a share of. Main thread.
   void set_endpoints(std::vector<std::shared_ptr<EndpointHealth>> endpoints);
+  // Other numbers, and other endpoints, from now on; those that are ejected stay so until their time is over, unless
+  // detection is off now. Main thread, while workers report.
+  void reconfigure(const model::OutlierDetection& config, std::vector<std::shared_ptr<EndpointHealth>> endpoints);
 
   // Any worker, for each outcome of an attempt.
   void on_response(EndpointHealth& endpoint, int status, MonotonicTime now, Random& random) {
-    if (!config_.enabled) {
+    if (!hot_.enabled.load(std::memory_order_relaxed)) {
       return;
     }
     count(endpoint.outcomes, status < 500);
@@ -70,7 +73,7 @@ class OutlierDetector {
   void on_local_failure(EndpointHealth& endpoint, LocalFailure failure, MonotonicTime now, Random& random);
   // A connection was established, new or pooled: matters only with split_external_local_origin_errors.
   void on_connected(EndpointHealth& endpoint) {
-    if (config_.enabled && config_.split_external_local_origin_errors) {
+    if (hot_.enabled.load(std::memory_order_relaxed) && hot_.split.load(std::memory_order_relaxed)) {
       count(endpoint.local_outcomes, true);
       reset(endpoint.consecutive_local_origin_failure);
     }
@@ -96,7 +99,6 @@ class OutlierDetector {
     std::uint32_t active = 0;
   };
   Counts counts() const;
-  const model::OutlierDetection& config() const { return config_; }
 
  private:
   void count(std::atomic<std::uint64_t>& outcomes, bool well) {
@@ -104,6 +106,16 @@ class OutlierDetector {
       outcomes.fetch_add((std::uint64_t{1} << 32) | (well ? 1 : 0), std::memory_order_relaxed);
     }
   }
+  // What each outcome is held against.
+  struct Hot {
+    std::atomic<bool> enabled{false};
+    std::atomic<bool> split{false};
+    std::array<std::atomic<std::uint32_t>, 3> thresholds{};  // of the consecutive kinds; 0: off
+  };
+  void configure(const model::OutlierDetection& config);
+  static std::atomic<std::uint32_t>& counter(EndpointHealth& endpoint, Kind kind);
+  void count_consecutive(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random);
+  void sweep_locked(MonotonicTime now, Random& random);
   void compare(bool local_origin, MonotonicTime now, Random& random);
   static void reset(std::atomic<std::uint32_t>& counter) {
     if (counter.load(std::memory_order_relaxed) != 0) {
@@ -111,19 +123,20 @@ class OutlierDetector {
     }
   }
   void on_5xx(EndpointHealth& endpoint, int status, MonotonicTime now, Random& random);
-  void detected(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random);
+  void detected(EndpointHealth& endpoint, Kind kind, std::uint32_t threshold, MonotonicTime now, Random& random);
   void eject(EndpointHealth& endpoint, Kind kind, MonotonicTime now, Random& random);
   void uneject(EndpointHealth& endpoint, MonotonicTime now);
   std::uint32_t enforcing(Kind kind) const;
   void tell(const Event& event) const;
 
-  const model::OutlierDetection config_;
+  Hot hot_;
   HealthGeneration& generation_;
   OnEvent on_event_;
   std::atomic<MonotonicTime> next_sweep_{MonotonicTime{}};
   std::atomic<bool> compares_{false};  // there are endpoints enough
 
   mutable std::mutex mutex_;  // for what follows, and for ejections
+  model::OutlierDetection config_;
   std::vector<std::shared_ptr<EndpointHealth>> endpoints_;
   Counts counts_;
   std::array<Rates, 2> rates_{};  // of responses, of local origin

@@ -48,13 +48,13 @@ void RawConnection::on_closed(net::CloseReason reason) {
     events_.on_upstream_closed(reason);
     return;
   }
-  pool_.endpoint_.cells.connect_failures.add();
+  pool_.endpoint_.cells().connect_failures.add();
   events_.on_upstream_failed({ConnectFailure::Kind::failed, reason.error});
 }
 
 void RawConnection::on_connect_timeout() {
   connection_.close_now();
-  pool_.endpoint_.cells.connect_failures.add();
+  pool_.endpoint_.cells().connect_failures.add();
   events_.on_upstream_failed({ConnectFailure::Kind::timeout, 0});
 }
 

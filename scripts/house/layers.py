@@ -42,11 +42,13 @@ LAYERS = {
     "control/main": ["control/*"],
     # files right in proxy/: `*` for all that have no line of their own, then the composition roots
     "proxy/*": ["proxy/listener", "proxy/admin", "proxy/sources", "proxy/xds"],
-    "proxy/worker": ["proxy/listener", "proxy/inbound", "proxy/outbound"],
+    "proxy/prepared": ["proxy/listener"],
+    "proxy/worker": ["proxy/listener", "proxy/prepared", "proxy/inbound", "proxy/outbound"],
+    "proxy/publisher": ["proxy/worker"],
     "proxy/inbound": ["proxy/listener"],
     "proxy/outbound": ["proxy/listener"],
-    "proxy/worker_thread": ["proxy/worker"],
-    "proxy/sidecar": ["proxy/worker_thread", "proxy/*"],
+    "proxy/worker_thread": ["proxy/publisher"],
+    "proxy/sidecar": ["proxy/worker_thread", "proxy/publisher", "proxy/*"],
     "proxy/sidecar_facts": ["proxy/sidecar"],
     "proxy/main": ["proxy/sidecar", "control/translate"],
 }

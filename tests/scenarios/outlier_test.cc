@@ -53,8 +53,8 @@ TEST(Outliers, TimeoutsCount) {
 
 // How long until the first endpoint comes back, to a quarter of a second.
 Nanoseconds away(Story& story) {
-  const MonotonicTime since = story.cluster().endpoints[0]->health.ejected_at.load();
-  while (story.cluster().endpoints[0]->health.ejected && story.now() < since + 100s) {
+  const MonotonicTime since = story.endpoint(0).health.ejected_at.load();
+  while (story.endpoint(0).health.ejected && story.now() < since + 100s) {
     story.advance(250ms);
   }
   return story.now() - since;

@@ -11,15 +11,20 @@ namespace remora::scenarios {
 namespace {
 
 constexpr std::string_view kProxy = "10.0.0.1";
-constexpr std::uint16_t kPort = 8080;
 
 std::string flow(std::string_view inside) { return inside.empty() ? "" : fmt::format(", {}", inside); }
 
 std::string bootstrap(const World& world) {
+  std::vector<int> indices = world.endpoints;
+  if (indices.empty()) {
+    for (int i = 0; i < world.upstreams; ++i) {
+      indices.push_back(i);
+    }
+  }
   std::string endpoints;
-  for (int i = 0; i < world.upstreams; ++i) {
+  for (const int i : indices) {
     endpoints += fmt::format("{}{{endpoint: {{address: {{socket_address: {{address: 10.0.1.{}, port_value: 80}}}}}}}}",
-                             i == 0 ? "" : ", ", i + 1);
+                             endpoints.empty() ? "" : ", ", i + 1);
   }
   const auto metadata = [](std::string_view inside) {
     return inside.empty() ? "" : fmt::format(", metadata: {{filter_metadata: {{remora: {{{}}}}}}}", inside);
@@ -29,20 +34,21 @@ std::string bootstrap(const World& world) {
   const std::string manager = fmt::format(
       "{{name: http, typed_config: {{'@type': "
       "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager, "
-      "stat_prefix: main, route_config: {{name: r, virtual_hosts: [{{name: all, domains: ['*'], routes: [{}]{}}}]}}, "
+      "stat_prefix: main, route_config: {{name: r, virtual_hosts: [{{name: all, domains: ['*'], routes: [{}{}]{}}}]}}, "
       "http_filters: [{{name: envoy.filters.http.router, typed_config: {{'@type': "
       "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}}}]{}}}}}",
-      route, flow(world.virtual_host), flow(world.manager));
+      world.routes.empty() ? "" : world.routes + ", ", route, flow(world.virtual_host), flow(world.manager));
   const std::string tunnel = fmt::format(
       "{{name: tcp, typed_config: {{'@type': "
       "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy, stat_prefix: main{}}}}}",
       flow(world.tcp));
   return fmt::format(
       "static_resources: {{listeners: [{{name: main, address: {{socket_address: {{address: {}, port_value: {}}}}}, "
-      "filter_chains: [{{filters: [{}]}}]{}}}], clusters: [{{name: up, type: STATIC, load_assignment: {{cluster_name: "
+      "filter_chains: [{{filters: [{}]}}]{}}}{}], clusters: [{{name: up, type: STATIC, load_assignment: "
+      "{{cluster_name: "
       "up, endpoints: [{{lb_endpoints: [{}]}}]}}{}{}}}{}]}}\n",
-      kProxy, kPort, world.tcp.empty() ? manager : tunnel, flow(world.listener), endpoints, flow(world.cluster),
-      metadata(world.cluster_metadata), flow(world.clusters));
+      kProxy, world.port, world.tcp.empty() ? manager : tunnel, flow(world.listener), flow(world.listeners), endpoints,
+      flow(world.cluster), metadata(world.cluster_metadata), flow(world.clusters));
 }
 
 std::shared_ptr<const model::Snapshot> load(const World& world) {
@@ -67,27 +73,30 @@ Story::Story(const World& world)
       network_(loop_, seed_ + 1),
       registry_({}),
       metrics_(&registry_.add_worker()),
-      snapshot_(load(world)) {
+      prepared_(std::make_shared<proxy::Prepared>(proxy::prepare(load(world), shared_, nullptr))) {
   network_.weather = world.weather;
   for (int i = 0; i < world.upstreams; ++i) {
     const auto address = Address::parse(fmt::format("10.0.1.{}", i + 1), 80).value();
     upstreams_.push_back(std::make_unique<sim::FakeUpstream>(loop_, network_, address));
   }
-  worker_ = std::make_unique<proxy::Worker>(loop_, network_, shared_, *metrics_, nullptr,
+  worker_ = std::make_unique<proxy::Worker>(loop_, network_, *metrics_, nullptr,
                                             proxy::WorkerOptions{.index = 0, .seed = seed_ + 2});
-  if (auto applied = worker_->apply(snapshot_); !applied) {
-    throw std::runtime_error(applied.error().message);
+  if (const auto applied = worker_->apply(*prepared_); !applied.errors.empty()) {
+    throw std::runtime_error(applied.errors.front().words);
   }
   loop_.settle();
 }
 
 Story::~Story() {
   for (Client& client : clients_) {
-    client.peer->close(/*reset=*/true);
+    if (client.peer) {
+      client.peer->close(/*reset=*/true);
+    }
   }
   if (std::uncaught_exceptions() == 0) {
     advance(100ms);
     expect_all_given_back();
+    expect_no_leftovers();
   }
   worker_.reset();
   loop_.settle();
@@ -95,6 +104,9 @@ Story::~Story() {
 
 void Story::expect_all_given_back() {
   using Kind = upstream::ClusterLimits::Kind;
+  if (!shared_.find("up")) {
+    return;  // the story ended without it
+  }
   const auto& limits = cluster().limits;
   EXPECT_EQ(limits.active(Kind::requests), 0U) << "requests are still counted as active";
   EXPECT_EQ(limits.active(Kind::pending), 0U) << "requests are still counted as pending";
@@ -105,7 +117,7 @@ void Story::expect_all_given_back() {
   EXPECT_EQ(worker_->active_connections(), 0U) << "downstream connections are left";
 }
 
-upstream::ClusterShared& Story::cluster() { return *shared_.cluster(snapshot_->clusters.at("up")); }
+upstream::ClusterShared& Story::cluster(const std::string& name) { return *shared_.find(name)->shared; }
 
 std::size_t Story::requests_upstream() const {
   std::size_t count = 0;
@@ -115,13 +127,41 @@ std::size_t Story::requests_upstream() const {
   return count;
 }
 
+upstream::EndpointShared& Story::endpoint(std::size_t index, const std::string& cluster) {
+  return *shared_.find(cluster)->endpoints.at(index);
+}
+
+proxy::Applied Story::reload(const World& world) {
+  prepared_ = std::make_shared<proxy::Prepared>(proxy::prepare(load(world), shared_, prepared_.get()));
+  auto applied = worker_->apply(*prepared_);
+  loop_.settle();
+  return applied;
+}
+
+void Story::expect_no_leftovers() {
+  advance(2s);  // a connection that we closed gently lingers for a second
+  const auto left = worker_->leftovers();
+  EXPECT_EQ(left.listeners, 0U);
+  EXPECT_EQ(left.contexts, 0U);
+  EXPECT_EQ(left.clusters, 0U);
+  EXPECT_EQ(left.endpoints, 0U);
+}
+
 sim::Peer& Story::client(int client) {
   const auto index = static_cast<std::size_t>(client);
-  while (clients_.size() <= index) {
-    auto transport = network_.connect(Address::parse(kProxy, kPort).value(), {});
-    clients_.push_back({std::make_unique<sim::Peer>(std::move(*transport)), {}});
+  if (clients_.size() <= index || !clients_[index].peer) {
+    client_connects(client, prepared_->listeners.front().address.port());
   }
   return *clients_[index].peer;
+}
+
+void Story::client_connects(int client, std::uint16_t port) {
+  const auto index = static_cast<std::size_t>(client);
+  if (clients_.size() <= index) {
+    clients_.resize(index + 1);
+  }
+  auto transport = network_.connect(Address::parse(kProxy, port).value(), {});
+  clients_[index].peer = std::make_unique<sim::Peer>(std::move(*transport));
 }
 
 void Story::client_sends(std::string_view request, std::string_view headers, std::string_view body, int client) {

@@ -45,8 +45,12 @@ struct World {
   std::string virtual_host = {};      // of the VirtualHost
   int upstreams = 1;
   sim::Weather weather = {};
-  std::string tcp = {};       // of a TcpProxy: then there is no HTTP
-  std::string clusters = {};  // more of them, each a flow mapping
+  std::string tcp = {};             // of a TcpProxy: then there is no HTTP
+  std::string clusters = {};        // more of them, beside "up", each a flow mapping
+  std::string routes = {};          // more of them, before the one for everything
+  std::string listeners = {};       // more of them, beside "main"
+  std::uint16_t port = 8080;        // of "main", at 10.0.0.1
+  std::vector<int> endpoints = {};  // of "up": which upstreams; none said: all
 };
 
 class Story {
@@ -58,6 +62,11 @@ class Story {
 
   sim::FakeUpstream& upstream(std::size_t index = 0) { return *upstreams_.at(index); }
   std::size_t requests_upstream() const;
+
+  // The configuration of another world: the upstreams stay those of the first.
+  proxy::Applied reload(const World& world);
+  // What no request needs any more is gone a moment later.
+  void expect_no_leftovers();
 
   // Clients are numbered, and connect with their first words. "GET /path", with headers (whole lines) and body if any,
   // is made into a whole request.
@@ -72,6 +81,7 @@ class Story {
   void client_is_open(int client = 0);
   void client_leaves(int client = 0);  // by RST: a FIN alone may mean that it still listens
   sim::Peer& client(int client = 0);
+  void client_connects(int client, std::uint16_t port);  // to another listener than "main"
 
   void advance(Nanoseconds time) { loop_.advance(time); }
   MonotonicTime now() const { return loop_.now(); }
@@ -79,7 +89,8 @@ class Story {
   proxy::Worker& worker() { return *worker_; }
   metrics::TunnelSeries& tunnels() { return *metrics_->tunnels("", "up"); }
   metrics::ClusterSeries& cluster_metrics() { return *metrics_->cluster("up"); }
-  upstream::ClusterShared& cluster();
+  upstream::ClusterShared& cluster(const std::string& name = "up");
+  upstream::EndpointShared& endpoint(std::size_t index = 0, const std::string& cluster = "up");
   sim::SimLoop& loop() { return loop_; }
   sim::SimNetwork& network() { return network_; }
   std::uint64_t seed() const { return seed_; }
@@ -95,12 +106,12 @@ class Story {
   metrics::Registry registry_;
   metrics::WorkerMetrics* metrics_;
   upstream::SharedState shared_{1};
-  std::shared_ptr<const model::Snapshot> snapshot_;
+  std::shared_ptr<const proxy::Prepared> prepared_;
   std::vector<std::unique_ptr<sim::FakeUpstream>> upstreams_;
   std::unique_ptr<proxy::Worker> worker_;
   struct Client {
-    std::unique_ptr<sim::Peer> peer;
-    std::deque<bool> heads;  // of the requests not answered yet: was it HEAD?
+    std::unique_ptr<sim::Peer> peer = nullptr;
+    std::deque<bool> heads = {};  // of the requests not answered yet: was it HEAD?
   };
   std::vector<Client> clients_;
 };
