@@ -166,6 +166,8 @@ constexpr std::array kFlags = {
     Flag{"service-node", "ID", "node.id, over the file's", text<&Options::service_node>},
     Flag{"service-cluster", "NAME", "node.cluster, over the file's", text<&Options::service_cluster>},
     Flag{"service-zone", "ZONE", "node.locality.zone, over the file's", text<&Options::service_zone>},
+    Flag{"state-dir", "DIR", "Keep the last good dynamic resources here, to start from when no control plane is there",
+         text<&Options::state_dir>},
     Flag{"min-drain-time-s", "S", "On SIGTERM go on accepting this long, so that peers notice (5); Remora's own",
          seconds<&Options::min_drain_time>},
     Flag{"drain-time-s", "S", "On SIGTERM exit after this long, whatever still runs (25; Envoy: 600)",

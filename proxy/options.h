@@ -35,6 +35,8 @@ struct Options {
   std::string service_cluster;
   std::string service_zone;
 
+  std::string state_dir;  // ours: where the last good dynamic resources are kept; empty: nowhere
+
   Seconds min_drain_time{5};  // ours
   Seconds drain_time{25};     // Envoy: 600; Kubernetes kills after 30
   Seconds parent_shutdown_time{900};
