@@ -21,7 +21,7 @@
 namespace remora::proxy {
 namespace {
 
-using Loaded = std::expected<std::shared_ptr<const model::Snapshot>, xds::ConfigErrors>;
+using Loaded = std::expected<xds::Bootstrap, xds::ConfigErrors>;
 
 constexpr std::size_t kMaxConfigBytes = 256u << 20;
 
@@ -72,11 +72,12 @@ Loaded load(const Options& options) {
     }
     text = std::move(*read);
   }
-  return xds::load_bootstrap(text, options.config_path,
+  return xds::read_bootstrap(text, options.config_path,
                              {.config_yaml = options.config_yaml,
                               .service_node = options.service_node,
                               .service_cluster = options.service_cluster,
-                              .service_zone = options.service_zone});
+                              .service_zone = options.service_zone,
+                              .version = std::string(version_number())});
 }
 
 // One worker's allocations hardly ever meet another's: few arenas, and what a burst took goes back to the system.
@@ -120,9 +121,12 @@ int serve(const Options& options, Logging& logging) {
   const unsigned workers = options.concurrency.value_or(default_concurrency());
   tune_malloc(workers);
   REMORA_LOG(logging.of("config"), info, "loaded '{}': {} listeners, {} clusters",
-             options.config_path.empty() ? "--config-yaml" : options.config_path, (*loaded)->listeners.size(),
-             (*loaded)->clusters.size());
-  Sidecar sidecar(options, workers, logging, std::move(*loaded));
+             options.config_path.empty() ? "--config-yaml" : options.config_path, loaded->listeners.size(),
+             loaded->clusters.size());
+  Sidecar sidecar(options, workers, logging, loaded->snapshot);
+  if (loaded->dynamic()) {
+    sidecar.discover(std::move(*loaded));
+  }
   return sidecar.run();
 }
 

@@ -100,7 +100,7 @@ int Sidecar::run() {
     fail_start(started.error().message);
   } else if (auto ours = check_addresses(); !ours) {
     fail_start(ours.error().message);
-  } else {
+  } else if (discovery_ == nullptr) {
     start_checked();
   }
   if (lifecycle_.state() != Lifecycle::State::ended) {
@@ -108,9 +108,26 @@ int Sidecar::run() {
   }
   admin_.reset();
   checks_.reset();
+  discovery_.reset();
   workers_.clear();
   REMORA_LOG(log_, info, "exits with {}", exit_code_);
   return exit_code_;
+}
+
+void Sidecar::discover(xds::Bootstrap bootstrap) {
+  discovery_ = std::make_unique<Discovery>(loop_, logging_, std::move(bootstrap), options_.state_dir,
+                                           [this](auto snapshot) { on_discovered(std::move(snapshot)); });
+}
+
+void Sidecar::on_discovered(std::shared_ptr<const model::Snapshot> snapshot) {
+  if (!workers_.empty()) {
+    REMORA_LOG(log_, warn, "configuration {} came; workers go on with {}: they cannot change over yet",
+               snapshot->version, snapshot_->version);
+  } else if (lifecycle_.state() == Lifecycle::State::starting) {
+    snapshot_ = std::move(snapshot);
+    snapshot_loaded_ = loop_.wall_now();
+    start_checked();
+  }
 }
 
 Result<void> Sidecar::start_admin() {
@@ -238,6 +255,9 @@ void Sidecar::register_metrics() {
   using metrics::Id;
   registry_.on_scrape(Id::config_version, {}, [this] { return static_cast<double>(snapshot_->version); });
   registry_.on_scrape(Id::config_update_time, {}, [this] { return seconds(snapshot_loaded_.time_since_epoch()); });
+  if (discovery_ != nullptr) {
+    discovery_->register_metrics(registry_);
+  }
   registry_.on_scrape(Id::draining, {},
                       [this] { return lifecycle_.state() == Lifecycle::State::draining ? 1.0 : 0.0; });
 }

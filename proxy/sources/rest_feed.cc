@@ -76,7 +76,10 @@ void RestFeed::poll() {
   if (client_ == nullptr || used_ != addresses) {
     consul::ClientOptions options;
     for (const Address& address : addresses) {
-      options.agents.push_back({address, source_.clusters.at(0)});
+      consul::Agent agent;
+      agent.address = address;
+      agent.authority = source_.clusters.at(0);
+      options.agents.push_back(std::move(agent));
     }
     client_ = std::make_unique<consul::Client>(context_, network_, std::move(options));
     used_ = std::move(addresses);
