@@ -120,7 +120,7 @@ void Sidecar::discover(xds::Bootstrap bootstrap) {
 }
 
 void Sidecar::on_discovered(std::shared_ptr<const model::Snapshot> snapshot) {
-  if (!workers_.empty()) {
+  if (!workers_.empty() || checks_ != nullptr) {
     REMORA_LOG(log_, warn, "configuration {} came; workers go on with {}: they cannot change over yet",
                snapshot->version, snapshot_->version);
   } else if (lifecycle_.state() == Lifecycle::State::starting) {
