@@ -92,12 +92,14 @@ def test_go_control_planes_own_test_passes(programs, mode):
         stderr=subprocess.STDOUT,
         text=True,
     )
-    remora = proxy.Proxy(binaries.remora(), _bootstrap(mode, control_port), name=f"gcp-{mode}", ready=False)
+    remora = None
     try:
+        remora = proxy.Proxy(binaries.remora(), _bootstrap(mode, control_port), name=f"gcp-{mode}", ready=False)
         out, _ = test.communicate(timeout=60)
         assert test.returncode == 0, f"{out}\n{remora.stderr()}"
         assert "passed" in out
     finally:
         test.kill()
         upstream.kill()
-        remora.kill()
+        if remora is not None:
+            remora.kill()
