@@ -72,6 +72,13 @@ enum class Id : std::uint8_t {
   discovery_age,
   discovery_failing,
   discovery_holding,
+  config_resources,
+  config_resources_update_time,
+  config_rejected,
+  config_rejected_now,
+  config_waiting,
+  control_plane_connected,
+  control_plane_failures,
   draining,
   build_info,
 

@@ -1,6 +1,7 @@
 // remora-proxy: reads the command line and the configuration, then hands both to the Sidecar.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -14,6 +15,8 @@
 #include "proxy/build_info.h"
 #include "proxy/concurrency.h"
 #include "proxy/logging.h"
+#include "proxy/mesh/mesh_feed.h"
+#include "proxy/mesh_bootstrap.h"
 #include "proxy/options.h"
 #include "proxy/sidecar.h"
 #include "proxy/xds/bootstrap.h"
@@ -21,7 +24,7 @@
 namespace remora::proxy {
 namespace {
 
-using Loaded = std::expected<std::shared_ptr<const model::Snapshot>, xds::ConfigErrors>;
+using Loaded = std::expected<xds::Bootstrap, xds::ConfigErrors>;
 
 constexpr std::size_t kMaxConfigBytes = 256u << 20;
 
@@ -60,7 +63,47 @@ Loaded refused(std::string words) {
   return std::unexpected(xds::ConfigErrors{std::move(error)});
 }
 
+xds::LoadOptions load_options(const Options& options) {
+  return {.config_yaml = options.config_yaml,
+          .service_node = options.service_node,
+          .service_cluster = options.service_cluster,
+          .service_zone = options.service_zone,
+          .version = std::string(version_number())};
+}
+
+// --mesh and --control stand for a bootstrap.
+Loaded load_mesh(const Options& options) {
+  if (!options.mesh_path.empty()) {
+    const MeshReport report = check_mesh(options.mesh_path, {.service = options.service, .id = options.service_id});
+    if (!report.errors.empty()) {
+      xds::ConfigErrors errors;
+      for (const std::string& words : report.errors) {
+        errors.emplace_back().message = words;
+      }
+      return std::unexpected(std::move(errors));
+    }
+  }
+  auto loaded = xds::read_bootstrap(mesh_bootstrap(options), options.mesh_path.empty() ? "--control" : "--mesh",
+                                    load_options(options));
+  if (loaded && !options.mesh_path.empty()) {
+    loaded->ads.kind = xds::ConfigSource::Kind::delta_grpc;  // whom MeshFeed stands in for
+    loaded->cds.kind = loaded->lds.kind = xds::ConfigSource::Kind::ads;
+  }
+  return loaded;
+}
+
+// What messages call the configuration.
+std::string name_of(const Options& options) {
+  return !options.mesh_path.empty()    ? options.mesh_path
+         : !options.control.empty()    ? fmt::format("--control {}", fmt::join(options.control, ","))
+         : options.config_path.empty() ? std::string("--config-yaml")
+                                       : options.config_path;
+}
+
 Loaded load(const Options& options) {
+  if (!options.service.empty()) {
+    return load_mesh(options);
+  }
   if (options.config_path.empty() && options.config_yaml.empty()) {
     return refused("there is no configuration: give one by --config-path (-c) or --config-yaml; --help has examples");
   }
@@ -72,11 +115,7 @@ Loaded load(const Options& options) {
     }
     text = std::move(*read);
   }
-  return xds::load_bootstrap(text, options.config_path,
-                             {.config_yaml = options.config_yaml,
-                              .service_node = options.service_node,
-                              .service_cluster = options.service_cluster,
-                              .service_zone = options.service_zone});
+  return xds::read_bootstrap(text, options.config_path, load_options(options));
 }
 
 // One worker's allocations hardly ever meet another's: few arenas, and what a burst took goes back to the system.
@@ -95,13 +134,13 @@ void ignore_signals() {
 int validate(const Options& options) {
   const Loaded loaded = load(options);
   if (loaded) {
-    say(stdout, fmt::format("configuration '{}' OK\n", options.config_path));
+    say(stdout, fmt::format("configuration '{}' OK\n", name_of(options)));
     return 0;
   }
   for (const xds::ConfigError& error : loaded.error()) {
     say(stderr, error.to_string() + "\n");
   }
-  say(stderr, fmt::format("error initializing configuration '{}': {} error{}\n", options.config_path,
+  say(stderr, fmt::format("error initializing configuration '{}': {} error{}\n", name_of(options),
                           loaded.error().size(), loaded.error().size() == 1 ? "" : "s"));
   return 1;
 }
@@ -114,15 +153,17 @@ int serve(const Options& options, Logging& logging) {
       REMORA_LOG(log, critical, "{}", error.to_string());
     }
     REMORA_LOG(log, critical, "error initializing configuration '{}': {} error{}; --mode validate checks a file alone",
-               options.config_path, loaded.error().size(), loaded.error().size() == 1 ? "" : "s");
+               name_of(options), loaded.error().size(), loaded.error().size() == 1 ? "" : "s");
     return 1;
   }
   const unsigned workers = options.concurrency.value_or(default_concurrency());
   tune_malloc(workers);
-  REMORA_LOG(logging.of("config"), info, "loaded '{}': {} listeners, {} clusters",
-             options.config_path.empty() ? "--config-yaml" : options.config_path, (*loaded)->listeners.size(),
-             (*loaded)->clusters.size());
-  Sidecar sidecar(options, workers, logging, std::move(*loaded));
+  REMORA_LOG(logging.of("config"), info, "loaded '{}': {} listeners, {} clusters", name_of(options),
+             loaded->listeners.size(), loaded->clusters.size());
+  Sidecar sidecar(options, workers, logging, loaded->snapshot);
+  if (loaded->dynamic()) {
+    sidecar.discover(std::move(*loaded));
+  }
   return sidecar.run();
 }
 

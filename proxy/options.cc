@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 
+#include "core/base/address.h"
 #include "core/base/nearest.h"
 
 namespace remora::proxy {
@@ -141,6 +142,28 @@ Result<void> set_epoch(Options&, std::string_view value) {
   return {};
 }
 
+Result<void> add_control(Options& options, std::string_view value) {
+  while (true) {
+    const std::string_view item = value.substr(0, value.find(','));
+    if (auto address = Address::parse_ip_port(item); !address) {
+      return std::unexpected(address.error());
+    }
+    options.control.emplace_back(item);
+    if (item.size() == value.size()) {
+      return {};
+    }
+    value.remove_prefix(item.size() + 1);
+  }
+}
+
+Result<void> set_admin(Options& options, std::string_view value) {
+  if (auto address = Address::parse_ip_port(value); !address) {
+    return std::unexpected(address.error());
+  }
+  options.admin = std::string(value);
+  return {};
+}
+
 Result<void> set_strategy(Options& options, std::string_view value) {
   if (value != "gradual" && value != "immediate") {
     return fail(fmt::format("unknown drain strategy '{}': it is gradual or immediate", value));
@@ -155,6 +178,21 @@ constexpr std::array kFlags = {
          text<&Options::config_path>},
     Flag{"config-yaml", "YAML", "The bootstrap itself; merged over the file's when both are given",
          text<&Options::config_yaml>},
+    Flag{"mesh", "PATH", "A mesh file (docs/mesh_file.md), or a folder of them: no bootstrap, no control plane",
+         text<&Options::mesh_path>},
+    Flag{"control", "LIST", "IP:PORT of remora-control, several by comma: the configuration comes from there",
+         add_control},
+    Flag{"service", "NAME", "With --mesh or --control: whose sidecar this is", text<&Options::service>},
+    Flag{"service-id", "ID", "Which of the service's instances; default: the first", text<&Options::service_id>},
+    Flag{"consul", "ADDR", "The Consul agent by which this proxy finds its peers itself: IP:PORT or a URL",
+         text<&Options::consul>},
+    Flag{"consul-token-file", "PATH", "A file that holds the ACL token; read again when it changes",
+         text<&Options::consul_token_file>},
+    Flag{"consul-ca-file", "PATH", "Who may have signed the certificate of an https agent (the system's)",
+         text<&Options::consul_ca_file>},
+    Flag{"register", "PATH", "A service definition, JSON, to register with the agent while this runs; gone on drain",
+         text<&Options::register_file>},
+    Flag{"admin", "IP:PORT", "With --mesh or --control: the admin interface (127.0.0.1:15000)", set_admin},
     Flag{"mode", "MODE", "serve, or validate: report every error of the configuration and exit", set_mode},
     Flag{"concurrency", "N", "Worker threads; default: the cores that the container may use", set_concurrency},
     Flag{"log-level", "LEVEL", "trace, debug, info (default), warning, error, critical or off (-l)", set_level},
@@ -166,6 +204,8 @@ constexpr std::array kFlags = {
     Flag{"service-node", "ID", "node.id, over the file's", text<&Options::service_node>},
     Flag{"service-cluster", "NAME", "node.cluster, over the file's", text<&Options::service_cluster>},
     Flag{"service-zone", "ZONE", "node.locality.zone, over the file's", text<&Options::service_zone>},
+    Flag{"state-dir", "DIR", "Keep the last good dynamic resources here, to start from when no control plane is there",
+         text<&Options::state_dir>},
     Flag{"min-drain-time-s", "S", "On SIGTERM go on accepting this long, so that peers notice (5); Remora's own",
          seconds<&Options::min_drain_time>},
     Flag{"drain-time-s", "S", "On SIGTERM exit after this long, whatever still runs (25; Envoy: 600)",
@@ -248,6 +288,40 @@ std::unexpected<Error> unknown(std::string_view argument, std::string_view name)
                           near.empty() ? std::string() : fmt::format(": did you mean --{}?", near)));
 }
 
+// Flags that only make sense together, or not at all.
+Result<void> check_together(const Options& options) {
+  for (const auto& [name, value] :
+       {std::pair("consul-token-file", &options.consul_token_file), std::pair("register", &options.register_file),
+        std::pair("consul-ca-file", &options.consul_ca_file)}) {
+    if (!value->empty() && options.consul.empty()) {
+      return fail(fmt::format("--{} needs --consul ADDR: which agent?", name));
+    }
+  }
+  const bool mesh = !options.mesh_path.empty();
+  const bool control = !options.control.empty();
+  if (mesh && control) {
+    return fail("--mesh and --control: the configuration comes from a file or from remora-control, not from both");
+  }
+  if (!mesh && !control) {
+    for (const auto& [name, value] : {std::pair("service", &options.service), std::pair("admin", &options.admin),
+                                      std::pair("service-id", &options.service_id)}) {
+      if (!value->empty()) {
+        return fail(fmt::format("--{} goes with --mesh or --control; a bootstrap says it itself ({})", name,
+                                std::string_view(name) == "admin" ? "admin.address" : "node"));
+      }
+    }
+    return {};
+  }
+  const std::string_view source = mesh ? "--mesh" : "--control";
+  if (!options.config_path.empty()) {
+    return fail(fmt::format("{} and --config-path: there is one configuration. Leave one of them out", source));
+  }
+  if (options.service.empty()) {
+    return fail(fmt::format("{} needs --service NAME: whose sidecar is this?", source));
+  }
+  return {};
+}
+
 }  // namespace
 
 bool is_log_level(std::string_view name) { return std::ranges::find(kLevels, name) != kLevels.end(); }
@@ -291,6 +365,9 @@ Result<Options> parse_options(std::span<const std::string_view> arguments) {
       return fail(fmt::format("{}: {}", shown, applied.error().message));
     }
   }
+  if (auto checked = check_together(options); !checked) {
+    return std::unexpected(checked.error());
+  }
   return options;
 }
 
@@ -300,6 +377,8 @@ std::string help_text() {
       "Try it:\n"
       "  remora-proxy -c bootstrap.yaml                       serve, one worker for each core\n"
       "  remora-proxy -c bootstrap.yaml --mode validate       find every mistake in the file, and exit\n"
+      "  remora-proxy --mesh mesh.yaml --service web          from a mesh file, with neither control plane nor Consul\n"
+      "  remora-proxy --control 127.0.0.1:18000 --service web --consul 127.0.0.1:8500\n"
       "  remora-proxy -c bootstrap.yaml --config-yaml 'node: {id: web-1}'    the file, with one thing changed\n"
       "  remora-proxy -c bootstrap.yaml -l debug --component-log-level pool:trace\n"
       "  kill -TERM PID                                       drain: finish what runs, then exit 0\n\n"

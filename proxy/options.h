@@ -25,6 +25,17 @@ struct Options {
   Mode mode = Mode::serve;
   std::optional<unsigned> concurrency;  // unset: as many as the machine and the container give (concurrency.h)
 
+  // The mesh: instead of a bootstrap of one's own (mesh_bootstrap.h).
+  std::string mesh_path;             // a mesh file, or a folder of them
+  std::vector<std::string> control;  // addresses of remora-control, in the order in which they are tried
+  std::string service;               // whose sidecar this is
+  std::string service_id;            // which of its instances; empty: the only one
+  std::string consul;                // the agent's address, or a URL
+  std::string consul_token_file;
+  std::string consul_ca_file;
+  std::string register_file;  // the service to register with that agent
+  std::string admin;          // where the admin interface listens
+
   std::string log_level = "info";
   std::vector<std::pair<std::string, std::string>> component_log_levels;
   std::string log_format{kDefaultLogFormat};
@@ -34,6 +45,8 @@ struct Options {
   std::string service_node;
   std::string service_cluster;
   std::string service_zone;
+
+  std::string state_dir;  // ours: where the last good dynamic resources are kept; empty: nowhere
 
   Seconds min_drain_time{5};  // ours
   Seconds drain_time{25};     // Envoy: 600; Kubernetes kills after 30

@@ -78,13 +78,18 @@ Sidecar::~Sidecar() {
 int Sidecar::run() {
   REMORA_LOG(log_, info, "remora-proxy {} starts: node '{}', cluster '{}', {}, pid {}", long_version(),
              snapshot_->node.id, snapshot_->node.cluster, plural(concurrency_, "worker"), getpid());
-  register_metrics();
+  auto discovers = discovery_ == nullptr ? Result<void>() : discovery_->start();
+  if (discovers) {
+    register_metrics();
+  }
   listen_to_signals();
-  if (auto started = start_admin(); !started) {
+  if (!discovers) {
+    fail_start(discovers.error().message);
+  } else if (auto started = start_admin(); !started) {
     fail_start(started.error().message);
   } else if (auto ours = check_addresses(); !ours) {
     fail_start(ours.error().message);
-  } else {
+  } else if (discovery_ == nullptr) {
     start_checked();
   }
   if (lifecycle_.state() != Lifecycle::State::ended) {
@@ -92,9 +97,32 @@ int Sidecar::run() {
   }
   admin_.reset();
   checks_.reset();
+  discovery_.reset();
   workers_.clear();
   REMORA_LOG(log_, info, "exits with {}", exit_code_);
   return exit_code_;
+}
+
+void Sidecar::discover(xds::Bootstrap bootstrap) {
+  discovery_ = std::make_unique<Discovery>(loop_, logging_, std::move(bootstrap), options_,
+                                           [this](auto snapshot) { on_discovered(std::move(snapshot)); });
+}
+
+void Sidecar::on_discovered(std::shared_ptr<const model::Snapshot> snapshot) {
+  if (lifecycle_.state() == Lifecycle::State::ended) {
+    return;
+  }
+  if (!workers_.empty()) {
+    publish(std::move(snapshot));
+    return;
+  }
+  snapshot_ = std::move(snapshot);
+  snapshot_loaded_ = loop_.wall_now();
+  if (checks_ == nullptr) {
+    start_checked();
+  } else {
+    check_health(shared_.prepare(*snapshot_));  // the first ones' outcome is still to come
+  }
 }
 
 Result<void> Sidecar::start_admin() {
@@ -218,7 +246,11 @@ void Sidecar::on_published(const Publisher::Result& result) {
 }
 
 void Sidecar::on_started(const Publisher::Result& result) {
-  if (!result.errors.empty()) {
+  if (discovery_ != nullptr) {  // what came can change, and tells those who sent it: no reason to give up
+    for (const ListenerError& error : result.errors) {
+      REMORA_LOG(log_, err, "{}; tried again every {} s", error.words, Publisher::kRetry.count());
+    }
+  } else if (!result.errors.empty()) {
     fail_start(
         fmt::format("{}. Is another process on that port, or is the address not this machine's? Stop it, or "
                     "change the listener's address in the bootstrap",
@@ -232,6 +264,9 @@ void Sidecar::on_started(const Publisher::Result& result) {
     REMORA_LOG(log_, warn, "the configuration has no listeners: nothing will be proxied");
   }
   lifecycle_.started();
+  if (discovery_ != nullptr) {
+    discovery_->enroll();
+  }
   REMORA_LOG(log_, info, "ready after {:.0f} ms", seconds(loop_.precise_now() - started_at_) * 1000);
   malloc_trim(0);  // reading the configuration took far more memory than holding it
 }
@@ -246,6 +281,9 @@ void Sidecar::register_metrics() {
   using metrics::Id;
   registry_.on_scrape(Id::config_version, {}, [this] { return static_cast<double>(snapshot_->version); });
   registry_.on_scrape(Id::config_update_time, {}, [this] { return seconds(snapshot_loaded_.time_since_epoch()); });
+  if (discovery_ != nullptr) {
+    discovery_->register_metrics(registry_);
+  }
   registry_.on_scrape(Id::draining, {},
                       [this] { return lifecycle_.state() == Lifecycle::State::draining ? 1.0 : 0.0; });
 }

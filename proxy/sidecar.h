@@ -13,6 +13,7 @@
 #include "proxy/active_checks.h"
 #include "proxy/admin/facts.h"
 #include "proxy/admin/pages.h"
+#include "proxy/discovery.h"
 #include "proxy/filters/access_log.h"
 #include "proxy/lifecycle.h"
 #include "proxy/logging.h"
@@ -33,6 +34,8 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   Sidecar& operator=(const Sidecar&) = delete;
   ~Sidecar();
 
+  // Before `run`: more than the file's static part is to come. The workers start with the first whole snapshot.
+  void discover(xds::Bootstrap bootstrap);
   // From start to end; the process's exit code.
   int run();
 
@@ -50,6 +53,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   void check_health(const std::vector<std::shared_ptr<const upstream::PreparedCluster>>& clusters);
   void on_published(const Publisher::Result& result);
   void on_started(const Publisher::Result& result);
+  void on_discovered(std::shared_ptr<const model::Snapshot> snapshot);
   void fail_start(const std::string& words);
   void register_metrics();
   void listen_to_signals();
@@ -66,6 +70,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   std::vector<admin::ListenerFacts> listeners() const override;
   std::shared_ptr<const model::Snapshot> snapshot() const override { return snapshot_; }
   WallTime snapshot_loaded() const override { return snapshot_loaded_; }
+  admin::DynamicFacts dynamic() const override { return discovery_ ? discovery_->facts() : admin::DynamicFacts(); }
   std::string metrics() const override { return registry_.scrape(); }
   std::vector<std::pair<std::string, std::string>> loggers() const override { return logging_.levels(); }
   void quit() override;
@@ -112,6 +117,8 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   Lifecycle lifecycle_;
   Timer tick_timer_;
   int exit_code_ = 0;
+
+  std::unique_ptr<Discovery> discovery_;  // null: all is static
 
   admin::AdminPages pages_{*this, *this};
   std::unique_ptr<admin::AdminServer> admin_;

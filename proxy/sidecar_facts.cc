@@ -78,6 +78,9 @@ std::vector<admin::ClusterFacts> Sidecar::clusters() const {
     for (std::size_t i = 0; i < config.endpoints.size(); ++i) {
       facts.endpoints.push_back(facts_of(config.endpoints[i], *cluster->endpoints[i]));
     }
+    if (discovery_ != nullptr) {
+      facts.discovery = discovery_->facts_of(name);
+    }
     out.push_back(std::move(facts));
   }
   return out;

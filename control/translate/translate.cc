@@ -10,6 +10,7 @@
 #include "control/translate/listeners.h"
 #include "control/translate/protos.h"
 #include "control/translate/routes.h"
+#include "core/base/nearest.h"
 
 namespace remora::translate {
 namespace {
@@ -25,7 +26,7 @@ class Translation {
     const catalog::Service* service = catalog_.find_instance(identity_.service, identity_.id);
     if (service == nullptr) {
       problem({}, identity_.id.empty()
-                      ? fmt::format("there is no service '{}'", identity_.service)
+                      ? fmt::format("there is no service '{}'{}", identity_.service, nearest_service())
                       : fmt::format("service '{}' has no instance '{}'", identity_.service, identity_.id));
     } else if (!service->sidecar) {
       problem(service->place,
@@ -54,6 +55,14 @@ class Translation {
   }
 
  private:
+  std::string nearest_service() const {
+    std::vector<std::string_view> names;
+    for (const auto& [name, instances] : catalog_.services) {
+      names.push_back(name);
+    }
+    return did_you_mean(identity_.service, names);
+  }
+
   void inbound(const catalog::Service& service, const catalog::Sidecar& sidecar) {
     auto plan = plan_inbound(catalog_, service, sidecar, result_.problems);
     if (!plan) {

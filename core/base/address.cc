@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstddef>
 #include <cstring>
 
@@ -30,6 +31,25 @@ Result<Address> Address::parse(std::string_view ip, std::uint16_t port) {
     return result;
   }
   return fail(fmt::format("'{}' is not an IPv4 or IPv6 address", ip));
+}
+
+Result<Address> Address::parse_ip_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const std::string_view digits = colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1);
+  std::string_view ip = text.substr(0, colon);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  const bool bracketed = ip.size() > 2 && ip.front() == '[' && ip.back() == ']';
+  if (bracketed) {
+    ip = ip.substr(1, ip.size() - 2);
+  }
+  const bool port_is_good = !digits.empty() && error == std::errc() && end == digits.data() + digits.size();
+  if (port_is_good && bracketed == (ip.find(':') != std::string_view::npos)) {
+    if (auto address = parse(ip, port)) {
+      return address;
+    }
+  }
+  return fail(fmt::format("'{}' is no address with a port: write 10.0.0.1:80 or [::1]:80", text));
 }
 
 Result<Address> Address::unix_path(std::string_view path) {

@@ -19,6 +19,8 @@ class Address {
 
   // An IP literal and a port, in host order. Errors name the text.
   static Result<Address> parse(std::string_view ip, std::uint16_t port);
+  // As people write them and to_string prints them: "10.0.0.1:80", "[::1]:80".
+  static Result<Address> parse_ip_port(std::string_view text);
   // A path, or an abstract name that begins with '@'.
   static Result<Address> unix_path(std::string_view path);
   static Address from_sockaddr(const sockaddr* address, socklen_t length);

@@ -1,12 +1,12 @@
 // /config_dump: what was loaded, cut out of the bootstrap's JSON and framed as Envoy frames it.
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
 #include <functional>
 
 #include "core/admin/json.h"
+#include "proxy/admin/dynamic_dump.h"
 #include "proxy/admin/field_mask.h"
 #include "proxy/admin/pages.h"
 
@@ -32,16 +32,6 @@ struct Section {
   std::string_view list;  // static_listeners
   std::vector<Entry> entries;
 };
-
-std::string timestamp(WallTime time) {
-  const auto since = time.time_since_epoch();
-  const time_t seconds = std::chrono::duration_cast<Seconds>(since).count();
-  tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-  return fmt::format("{}.{:03}Z", text, std::chrono::duration_cast<Milliseconds>(since).count() % 1000);
-}
 
 std::vector<std::string_view> inline_routes(std::string_view listener) {
   std::vector<std::string_view> out;
@@ -99,7 +89,7 @@ std::string_view health_name(const EndpointFacts& endpoint) {
                                                    : "HEALTHY";
 }
 
-void write_endpoints(JsonWriter& json, const std::vector<ClusterFacts>& clusters,
+void write_endpoints(JsonWriter& json, const std::vector<ClusterFacts>& clusters, const DynamicFacts& dynamic,
                      const std::function<bool(std::string_view)>& wanted) {
   json.begin_object().key("@type").string(fmt::format("{}EndpointsConfigDump", kPackage));
   json.key("static_endpoint_configs").begin_array();
@@ -124,7 +114,9 @@ void write_endpoints(JsonWriter& json, const std::vector<ClusterFacts>& clusters
     }
     json.end_array().end_object().end_array().end_object().end_object();
   }
-  json.end_array().end_object();
+  json.end_array();
+  write_dynamic(json, "EndpointsConfigDump", dynamic, wanted);
+  json.end_object();
 }
 
 // A whole dump, or what the mask leaves of it; nothing when that is nothing.
@@ -141,7 +133,8 @@ void write_masked(JsonWriter& json, const FieldMask& mask, const std::function<v
   }
 }
 
-void write_section(JsonWriter& json, const Section& section, const std::string& loaded) {
+void write_section(JsonWriter& json, const Section& section, const std::string& loaded, const DynamicFacts& dynamic,
+                   const std::function<bool(std::string_view)>& wanted) {
   json.begin_object().key("@type").string(fmt::format("{}{}", kPackage, section.type));
   if (!section.entries.empty()) {
     json.key(section.list).begin_array();
@@ -150,6 +143,7 @@ void write_section(JsonWriter& json, const Section& section, const std::string& 
     }
     json.end_array();
   }
+  write_dynamic(json, section.type, dynamic, wanted);
   json.end_object();
 }
 
@@ -223,12 +217,13 @@ AdminResponse AdminPages::config_dump(const AdminRequest& request) {
       to.key("bootstrap").raw(bootstrap).key("last_updated").string(loaded).end_object();
     });
   }
-  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[0], loaded); });
+  const DynamicFacts dynamic = facts_.dynamic();
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[0], loaded, dynamic, wanted); });
   if (request.find("include_eds")) {
-    write_masked(out, mask, [&](JsonWriter& to) { write_endpoints(to, facts_.clusters(), wanted); });
+    write_masked(out, mask, [&](JsonWriter& to) { write_endpoints(to, facts_.clusters(), dynamic, wanted); });
   }
-  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[1], loaded); });
-  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[2], loaded); });
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[1], loaded, dynamic, wanted); });
+  write_masked(out, mask, [&](JsonWriter& to) { write_section(to, sections[2], loaded, dynamic, wanted); });
   const std::string page = out.end_array().end_object().take();
   if (!mask.empty() && json_elements(json_member(page, "configs")).empty()) {
     return text(fmt::format("FieldMask {} could not be successfully applied to any configs.", mask_text), 400);

@@ -82,6 +82,31 @@ struct ServerFacts {
   std::uint64_t requests = 0;
 };
 
+// One dynamic resource: its last good version, and how the last one failed.
+struct DynamicResourceFacts {
+  struct Failure {
+    std::string reason;
+    std::string version;
+    WallTime at;
+  };
+  std::string name;
+  std::string version;
+  WallTime updated;
+  std::string json;  // empty: there is no good version
+  bool serving = false;
+  std::string waits_for;  // "cluster 'b'"
+  std::optional<Failure> failure;
+};
+
+struct DynamicFacts {
+  std::string clusters_version;
+  std::string listeners_version;
+  std::vector<DynamicResourceFacts> clusters;
+  std::vector<DynamicResourceFacts> endpoints;
+  std::vector<DynamicResourceFacts> listeners;
+  std::vector<DynamicResourceFacts> routes;
+};
+
 class Facts {
  public:
   virtual ServerFacts server() const = 0;
@@ -90,6 +115,8 @@ class Facts {
   // Null until the configuration is loaded.
   virtual std::shared_ptr<const model::Snapshot> snapshot() const = 0;
   virtual WallTime snapshot_loaded() const = 0;
+  // What came while it runs.
+  virtual DynamicFacts dynamic() const { return {}; }
   virtual std::string metrics() const = 0;
   // Logger and level, sorted.
   virtual std::vector<std::pair<std::string, std::string>> loggers() const = 0;

@@ -197,6 +197,7 @@ struct Cluster {
   std::uint32_t least_request_choice_count = 2;
   RingHash ring_hash;
   std::uint64_t maglev_table_size = 65'537;  // a prime
+  bool http2 = false;                        // http2_protocol_options: of those that serve configuration
   std::uint32_t overprovisioning_factor = 140;
   std::uint32_t panic_threshold_percent = 50;  // common_lb_config.healthy_panic_threshold
   Discovery discovery;

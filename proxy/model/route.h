@@ -177,6 +177,7 @@ struct RouteConfiguration {
   bool most_specific_header_mutations_wins = false;
   std::vector<std::string> internal_only_headers;  // removed from external requests
   std::uint32_t route_count = 0;
+  bool validate_clusters = true;  // false: routes may name clusters that are not there, and answer 503 then
 };
 
 }  // namespace remora::model

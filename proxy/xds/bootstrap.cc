@@ -40,41 +40,114 @@ model::Admin read_admin(const Scope& scope, const bootstrap_v3::Admin& message) 
 }
 
 std::set<std::string> read_clusters(const Scope& list, const bootstrap_v3::Bootstrap::StaticResources& message,
-                                    model::Snapshot& snapshot) {
+                                    const Environment& environment, Bootstrap& result) {
   std::set<std::string> names;
   for (int i = 0; i < message.clusters_size(); ++i) {
     const Scope at = list.item(static_cast<std::size_t>(i));
-    auto cluster = read_cluster(at, message.clusters(i));
-    if (cluster->name.empty()) {
+    ClusterResource read;
+    read.cluster = read_cluster(at, message.clusters(i), environment, read.eds);
+    if (read.cluster->name.empty()) {
       continue;
     }
-    if (!names.insert(cluster->name).second) {
-      at.error("name", fmt::format("there are two clusters '{}'", cluster->name));
+    if (!names.insert(read.cluster->name).second) {
+      at.error("name", fmt::format("there are two clusters '{}'", read.cluster->name));
       continue;
     }
-    snapshot.cluster_order.push_back(cluster->name);
-    snapshot.clusters.emplace(cluster->name, std::move(cluster));
+    result.clusters.push_back(std::move(read));
   }
   return names;
 }
 
 void read_listeners(const Scope& list, const bootstrap_v3::Bootstrap::StaticResources& message,
-                    const std::set<std::string>& clusters, model::Snapshot& snapshot) {
+                    const Environment& environment, Bootstrap& result) {
   std::set<std::string> names;
   std::set<std::string> addresses;
   for (int i = 0; i < message.listeners_size(); ++i) {
     const Scope at = list.item(static_cast<std::size_t>(i));
-    auto listener = read_listener(at, message.listeners(i), clusters, snapshot.node.cluster);
-    if (!listener->name.empty() && !names.insert(listener->name).second) {
-      at.error("name", fmt::format("there are two listeners '{}'", listener->name));
+    ListenerResource read = read_listener_resource(at, message.listeners(i), environment);
+    const model::Listener& listener = *read.listener;
+    if (!listener.name.empty() && !names.insert(listener.name).second) {
+      at.error("name", fmt::format("there are two listeners '{}'", listener.name));
     }
-    const std::string address = listener->address.to_string();
-    const bool shared = listener->address.is_ip() && listener->address.port() == 0;  // any free port
-    if (listener->bind_to_port && !shared && !address.empty() && !addresses.insert(address).second) {
+    const std::string address = listener.address.to_string();
+    const bool shared = listener.address.is_ip() && listener.address.port() == 0;  // any free port
+    if (listener.bind_to_port && !shared && !address.empty() && !addresses.insert(address).second) {
       at.error("address", fmt::format("another listener has the address {} already", address));
     }
-    snapshot.listeners.push_back(std::move(listener));
+    result.listeners.push_back(std::move(read));
   }
+}
+
+// The names alone, before anything is read: what is asked for may stand before who serves it.
+std::set<std::string> control_clusters(const bootstrap_v3::Bootstrap::StaticResources& message) {
+  std::set<std::string> result;
+  for (const auto& cluster : message.clusters()) {
+    if (cluster.type() != envoy::config::cluster::v3::Cluster::EDS && !cluster.has_cluster_type()) {
+      result.insert(cluster.name());
+    }
+  }
+  return result;
+}
+
+core_v3::Node node_to_send(core_v3::Node node, const LoadOptions& options) {
+  if (node.user_agent_name().empty()) {
+    node.set_user_agent_name("remora");
+    if (node.user_agent_version_type_case() == core_v3::Node::USER_AGENT_VERSION_TYPE_NOT_SET) {
+      node.set_user_agent_version(options.version);
+    }
+  }
+  node.add_client_features("xds.config.resource-in-sotw");
+  return node;
+}
+
+std::set<std::string> serving_clusters(const bootstrap_v3::Bootstrap::DynamicResources& message) {
+  std::set<std::string> result;
+  for (const auto* source :
+       {&message.ads_config(), &message.cds_config().api_config_source(), &message.lds_config().api_config_source()}) {
+    for (const auto& service : source->grpc_services()) {
+      result.insert(service.envoy_grpc().cluster_name());
+    }
+  }
+  return result;
+}
+
+void read_dynamic(const Scope& scope, const bootstrap_v3::Bootstrap::DynamicResources& message,
+                  const Environment& environment, Bootstrap& result) {
+  if (message.has_ads_config()) {
+    result.ads = read_api_config_source(scope.field("ads_config"), message.ads_config(), environment);
+    if (result.ads.kind == ConfigSource::Kind::rest) {
+      const Scope at = scope.field("ads_config");
+      at.error("api_type", "must be GRPC or DELTA_GRPC: REST has no aggregated form");
+    }
+  }
+  if (message.has_cds_config()) {
+    result.cds = read_config_source(scope.field("cds_config"), message.cds_config(), environment);
+  }
+  if (message.has_lds_config()) {
+    result.lds = read_config_source(scope.field("lds_config"), message.lds_config(), environment);
+  }
+}
+
+bool is_static(const model::Cluster& cluster) {
+  return std::holds_alternative<model::StaticDiscovery>(cluster.discovery);
+}
+
+// What needs nothing else: the rest joins when it came.
+std::shared_ptr<model::Snapshot> static_part(const Bootstrap& bootstrap) {
+  auto snapshot = std::make_shared<model::Snapshot>();
+  snapshot->version = 1;
+  for (const ClusterResource& each : bootstrap.clusters) {
+    if (is_static(*each.cluster)) {
+      snapshot->cluster_order.push_back(each.cluster->name);
+      snapshot->clusters.emplace(each.cluster->name, each.cluster);
+    }
+  }
+  for (const ListenerResource& each : bootstrap.listeners) {
+    if (!each.rds) {
+      snapshot->listeners.push_back(each.listener);
+    }
+  }
+  return snapshot;
 }
 
 // Canonical proto JSON, maps sorted, so that one configuration has one text.
@@ -133,9 +206,14 @@ ConfigErrors sorted(ConfigErrors errors, const std::string& first_file) {
 
 }  // namespace
 
-std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstrap(std::string_view text,
-                                                                                   const std::string& file_name,
-                                                                                   const LoadOptions& options) {
+bool Bootstrap::dynamic() const {
+  return lds.kind != ConfigSource::Kind::none || cds.kind != ConfigSource::Kind::none ||
+         std::ranges::any_of(clusters, [](const ClusterResource& each) { return !is_static(*each.cluster); }) ||
+         std::ranges::any_of(listeners, [](const ListenerResource& each) { return each.rds.has_value(); });
+}
+
+std::expected<Bootstrap, ConfigErrors> read_bootstrap(std::string_view text, const std::string& file_name,
+                                                      const LoadOptions& options) {
   supported_extensions();  // the generated pool learns them
   Context context;
   bootstrap_v3::Bootstrap bootstrap;
@@ -154,16 +232,27 @@ std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstr
     bootstrap.mutable_node()->mutable_locality()->set_zone(options.service_zone);
   }
 
-  auto snapshot = std::make_shared<model::Snapshot>();
+  Bootstrap result;
   const Scope root(context);
   const Scope resources = root.field("static_resources");
-  snapshot->version = 1;
+  result.control_clusters = control_clusters(bootstrap.static_resources());
+  const auto serving = serving_clusters(bootstrap.dynamic_resources());
+  Environment environment{.clusters = nullptr,
+                          .control_clusters = &result.control_clusters,
+                          .serving = &serving,
+                          .has_ads = bootstrap.dynamic_resources().has_ads_config(),
+                          .default_service = bootstrap.node().cluster()};
+  const auto clusters = read_clusters(resources.field("clusters"), bootstrap.static_resources(), environment, result);
+  // With CDS a name that is not in the file may come later: until then its listener waits.
+  environment.clusters = bootstrap.dynamic_resources().has_cds_config() ? nullptr : &clusters;
+  read_listeners(resources.field("listeners"), bootstrap.static_resources(), environment, result);
+  read_dynamic(root.field("dynamic_resources"), bootstrap.dynamic_resources(), environment, result);
+  result.node = serialize(node_to_send(bootstrap.node(), options));
+  auto snapshot = static_part(result);
   snapshot->node = read_node(bootstrap.node());
   if (bootstrap.has_admin() && bootstrap.admin().has_address()) {
     snapshot->admin = read_admin(root.field("admin"), bootstrap.admin());
   }
-  const auto clusters = read_clusters(resources.field("clusters"), bootstrap.static_resources(), *snapshot);
-  read_listeners(resources.field("listeners"), bootstrap.static_resources(), clusters, *snapshot);
 
   if (context.errors.empty()) {
     snapshot->bootstrap_json = std::make_shared<const std::string>(to_json(root, bootstrap));
@@ -172,7 +261,18 @@ std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstr
     drop_consequences(context.errors, reading_errors);
     return std::unexpected(sorted(std::move(context.errors), file_name));
   }
-  return snapshot;
+  result.snapshot = std::move(snapshot);
+  return result;
+}
+
+std::expected<std::shared_ptr<const model::Snapshot>, ConfigErrors> load_bootstrap(std::string_view text,
+                                                                                   const std::string& file_name,
+                                                                                   const LoadOptions& options) {
+  auto read = read_bootstrap(text, file_name, options);
+  if (!read) {
+    return std::unexpected(std::move(read.error()));
+  }
+  return std::move(read->snapshot);
 }
 
 }  // namespace remora::xds

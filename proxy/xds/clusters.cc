@@ -7,93 +7,11 @@ namespace remora::xds {
 namespace {
 
 namespace cluster_v3 = envoy::config::cluster::v3;
-namespace endpoint_v3 = envoy::config::endpoint::v3;
+using remora::clusters::consul::v3::ConsulCluster;
 using UpstreamOptions = envoy::extensions::upstreams::http::v3::HttpProtocolOptions;
-constexpr const char* kUpstreamOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-
-model::Endpoint::Health health_of(core_v3::HealthStatus status) {
-  using Health = model::Endpoint::Health;
-  switch (status) {
-    case core_v3::HEALTHY:
-      return Health::healthy;
-    case core_v3::UNHEALTHY:
-      return Health::unhealthy;
-    case core_v3::DRAINING:
-      return Health::draining;
-    case core_v3::TIMEOUT:
-      return Health::timeout;
-    case core_v3::DEGRADED:
-      return Health::degraded;
-    default:
-      return Health::unknown;
-  }
-}
-
-// Names would need a resolver, which comes later; addresses serve in clusters of every kind.
-Address endpoint_address(const Scope& scope, const core_v3::Address& message, cluster_v3::Cluster::DiscoveryType type) {
-  if (message.has_socket_address() && type != cluster_v3::Cluster::STATIC &&
-      !Address::parse(message.socket_address().address(), 0)) {
-    const Scope at = scope.field("socket_address");
-    at.error("address", fmt::format("'{}' is a name: resolving names is Envoy's, but not supported by this version of "
-                                    "Remora, which takes IP addresses here",
-                                    message.socket_address().address()));
-    return {};
-  }
-  const Address result = read_address(scope, message);
-  if (result.is_ip() && result.port() == 0) {
-    const Scope at = scope.field("socket_address");
-    at.error("port_value", "a port is required");
-  }
-  return result;
-}
-
-void read_endpoints(const Scope& scope, const endpoint_v3::ClusterLoadAssignment& message,
-                    cluster_v3::Cluster::DiscoveryType type, model::Cluster& cluster) {
-  require(scope, "cluster_name", message.cluster_name());
-  if (message.policy().has_overprovisioning_factor()) {
-    cluster.overprovisioning_factor = message.policy().overprovisioning_factor().value();
-    if (cluster.overprovisioning_factor == 0) {
-      const Scope policy = scope.field("policy");
-      policy.error("overprovisioning_factor", "must be greater than 0");
-    }
-  }
-  const Scope groups = scope.field("endpoints");
-  for (int i = 0; i < message.endpoints_size(); ++i) {
-    const endpoint_v3::LocalityLbEndpoints& group = message.endpoints(i);
-    const Scope group_scope = groups.item(static_cast<std::size_t>(i));
-    check_range(group_scope.field("priority"), group.priority(), 0, 128);
-    const Scope list = group_scope.field("lb_endpoints");
-    for (int j = 0; j < group.lb_endpoints_size(); ++j) {
-      const endpoint_v3::LbEndpoint& from = group.lb_endpoints(j);
-      const Scope at = list.item(static_cast<std::size_t>(j));
-      const Scope endpoint = at.field("endpoint");
-      if (!from.endpoint().has_address()) {
-        endpoint.error("address", "is required");
-        continue;
-      }
-      model::Endpoint& to = cluster.endpoints.emplace_back();
-      to.address = endpoint_address(endpoint.field("address"), from.endpoint().address(), type);
-      to.hostname = from.endpoint().hostname();
-      to.priority = group.priority();
-      to.health = health_of(from.health_status());
-      if (from.endpoint().has_health_check_config()) {
-        to.health_check =
-            read_health_check_target(endpoint.field("health_check_config"), from.endpoint().health_check_config());
-      }
-      if (from.has_load_balancing_weight()) {
-        to.weight = from.load_balancing_weight().value();
-        if (to.weight == 0) {
-          at.error("load_balancing_weight", "must be at least 1");
-        }
-      }
-    }
-  }
-  if (type == cluster_v3::Cluster::LOGICAL_DNS && cluster.endpoints.size() != 1) {
-    groups.error(fmt::format("a LOGICAL_DNS cluster has one endpoint, not {}", cluster.endpoints.size()));
-  }
-}
-
 constexpr const char* kNotYet = "is Envoy's, but not supported by this version of Remora";
+constexpr const char* kConsulType = "remora.clusters.consul";
+constexpr const char* kUpstreamOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
 bool is_prime(std::uint64_t number) {
   for (std::uint64_t i = 2; i * i <= number; ++i) {
@@ -205,7 +123,13 @@ void read_common(const Scope& scope, const core_v3::HttpProtocolOptions& message
   }
 }
 
-void read_extensions(const Scope& list, const cluster_v3::Cluster& message, model::Cluster& cluster) {
+// Our gRPC client speaks HTTP/2 to whoever serves configuration.
+bool serves(const cluster_v3::Cluster& message, const Environment& environment) {
+  return environment.serving != nullptr && environment.serving->contains(message.name());
+}
+
+void read_extensions(const Scope& list, const cluster_v3::Cluster& message, const Environment& environment,
+                     model::Cluster& cluster) {
   for (const auto& [name, any] : message.typed_extension_protocol_options()) {
     const Scope at = list.field(name);
     UpstreamOptions options;
@@ -215,10 +139,11 @@ void read_extensions(const Scope& list, const cluster_v3::Cluster& message, mode
     }
     if (options.upstream_protocol_options_case() == UpstreamOptions::UPSTREAM_PROTOCOL_OPTIONS_NOT_SET) {
       at.error("one of explicit_http_config, use_downstream_protocol_config is required");
-    } else if (options.explicit_http_config().has_http2_protocol_options()) {
+    } else if (options.explicit_http_config().has_http2_protocol_options() && !serves(message, environment)) {
       const Scope explicit_config = at.field("explicit_http_config");
       explicit_config.error("http2_protocol_options", kNotYet);
-    } else if (options.has_explicit_http_config() && !options.explicit_http_config().has_http_protocol_options()) {
+    } else if (options.has_explicit_http_config() && !options.explicit_http_config().has_http_protocol_options() &&
+               !options.explicit_http_config().has_http2_protocol_options()) {
       const Scope explicit_config = at.field("explicit_http_config");
       explicit_config.error("http_protocol_options", "is required");
     }
@@ -362,9 +287,75 @@ void read_connection(const Scope& scope, const cluster_v3::Cluster& message, mod
   }
 }
 
+void read_eds(const Scope& scope, const cluster_v3::Cluster& message, const Environment& environment,
+              model::Cluster& cluster, std::optional<Reference>& eds) {
+  const auto& config = message.eds_cluster_config();
+  const Scope at = scope.field("eds_cluster_config");
+  const Scope source = at.field("eds_config");
+  if (!config.has_eds_config()) {
+    source.error("is required for a cluster of type EDS");
+    return;
+  }
+  if (message.has_load_assignment()) {
+    scope.error("load_assignment", "is not for a cluster of type EDS: its endpoints come by eds_config");
+  }
+  eds.emplace();
+  eds->name = config.service_name().empty() ? message.name() : config.service_name();
+  eds->source = read_config_source(source, config.eds_config(), environment);
+  cluster.discovery = model::EdsDiscovery{eds->name, eds->source.initial_fetch_timeout};
+}
+
+void read_custom_type(const Scope& scope, const cluster_v3::Cluster::CustomClusterType& message,
+                      model::Cluster& cluster) {
+  ConsulCluster consul;
+  const Scope config = scope.field("typed_config");
+  if (message.name() != kConsulType) {
+    scope.error("name", fmt::format("'{}' is not supported: there is {}", message.name(), kConsulType));
+  } else if (!unpack_any(message.typed_config(), consul)) {
+    config.error(fmt::format("{} is expected here", consul.GetDescriptor()->full_name()));
+  } else {
+    cluster.discovery = read_consul_cluster(config, consul);
+  }
+}
+
+void read_discovery(const Scope& scope, const cluster_v3::Cluster& message, const Environment& environment,
+                    model::Cluster& cluster, std::optional<Reference>& eds) {
+  using Cluster = cluster_v3::Cluster;
+  if (message.has_cluster_type()) {
+    read_custom_type(scope.field("cluster_type"), message.cluster_type(), cluster);
+    return;
+  }
+  if (message.has_eds_cluster_config() && message.type() != Cluster::EDS) {
+    scope.error("eds_cluster_config", "is for a cluster of type EDS");
+  }
+  if (message.type() == Cluster::EDS) {
+    read_eds(scope, message, environment, cluster, eds);
+    return;
+  }
+  std::optional<model::DnsDiscovery> dns;
+  if (message.type() == Cluster::STRICT_DNS || message.type() == Cluster::LOGICAL_DNS) {
+    dns.emplace().logical = message.type() == Cluster::LOGICAL_DNS;
+    read_dns(scope, message, *dns);
+  }
+  if (message.has_load_assignment()) {
+    const Scope at = scope.field("load_assignment");
+    Endpoints read = read_endpoints(at, message.load_assignment(), dns ? &*dns : nullptr);
+    cluster.endpoints = std::move(read.endpoints);
+    cluster.overprovisioning_factor = read.overprovisioning_factor.value_or(cluster.overprovisioning_factor);
+    if (dns && dns->logical && cluster.endpoints.size() + dns->names.size() != 1) {
+      at.error("endpoints", fmt::format("a LOGICAL_DNS cluster has one endpoint, not {}",
+                                        cluster.endpoints.size() + dns->names.size()));
+    }
+  }
+  if (dns && !dns->names.empty()) {
+    cluster.discovery = std::move(*dns);
+  }
+}
+
 }  // namespace
 
-std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const cluster_v3::Cluster& message) {
+std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const cluster_v3::Cluster& message,
+                                                   const Environment& environment, std::optional<Reference>& eds) {
   auto result = std::make_shared<model::Cluster>();
   require(scope, "name", message.name());
   result->name = message.name();
@@ -378,18 +369,16 @@ std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope, const clu
   }
   read_connection(scope, message, *result);
   read_balancing(scope, message, *result);
-  if (message.type() == cluster_v3::Cluster::EDS) {
-    scope.error("type", fmt::format("EDS {}", kNotYet));
-  } else if (message.has_cluster_type()) {
-    scope.error("cluster_type", kNotYet);
-  } else if (message.has_load_assignment()) {
-    read_endpoints(scope.field("load_assignment"), message.load_assignment(), message.type(), *result);
-  }
+  read_discovery(scope, message, environment, *result, eds);
   read_common(scope.field("common_http_protocol_options"), message.common_http_protocol_options(), *result);
-  read_extensions(scope.field("typed_extension_protocol_options"), message, *result);
+  read_extensions(scope.field("typed_extension_protocol_options"), message, environment, *result);
   read_thresholds(scope.field("circuit_breakers"), message.circuit_breakers(), result->thresholds);
   if (message.has_outlier_detection()) {
     read_outlier(scope.field("outlier_detection"), message.outlier_detection(), result->outlier);
+  }
+  result->http2 = message.has_http2_protocol_options();
+  if (result->http2 && !serves(message, environment)) {
+    scope.error("http2_protocol_options", kNotYet);
   }
   result->breaker = read_breaker(scope.field("metadata"), message.metadata());
   return result;

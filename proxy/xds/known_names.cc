@@ -11,6 +11,7 @@
 #include "envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver.pb.h"
 #include "envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.pb.h"
 #include "envoy/extensions/upstreams/http/v3/http_protocol_options.pb.h"
+#include "remora/clusters/consul/v3/consul.pb.h"
 
 namespace remora::xds {
 namespace {
@@ -37,6 +38,7 @@ std::vector<std::string_view> supported_extensions() {
       name_of<ext::network::dns_resolver::cares::v3::CaresDnsResolverConfig>(),
       name_of<ext::retry::host::previous_hosts::v3::PreviousHostsPredicate>(),
       name_of<ext::upstreams::http::v3::HttpProtocolOptions>(),
+      name_of<remora::clusters::consul::v3::ConsulCluster>(),
   };
   std::ranges::sort(names);
   return names;

@@ -177,14 +177,27 @@ void read_limits(const Scope& scope, const Hcm& message, model::HttpConnectionMa
                http.delayed_close_timeout);
 }
 
-void read_http(const Scope& scope, const Hcm& message, const std::set<std::string>& clusters,
-               model::HttpConnectionManager& http) {
+void read_rds(const Scope& scope, const hcm_v3::Rds& message, const Environment& environment,
+              std::optional<Reference>& rds) {
+  require(scope, "route_config_name", message.route_config_name());
+  const Scope source = scope.field("config_source");
+  if (!message.has_config_source()) {
+    source.error("is required");
+    return;
+  }
+  rds = {message.route_config_name(), read_config_source(source, message.config_source(), environment)};
+}
+
+void read_http(const Scope& scope, const Hcm& message, const Environment& environment,
+               model::HttpConnectionManager& http, std::optional<Reference>& rds) {
   require(scope, "stat_prefix", message.stat_prefix());
   http.stat_prefix = message.stat_prefix();
   if (message.has_route_config()) {
-    http.routes = read_routes(scope.field("route_config"), message.route_config(), clusters);
+    http.routes = read_routes(scope.field("route_config"), message.route_config(), environment);
+  } else if (message.has_rds()) {
+    read_rds(scope.field("rds"), message.rds(), environment, rds);
   } else {
-    scope.error("route_config", "is required");
+    scope.error("route_config", "is required, or rds");
   }
   read_filters(scope.field("http_filters"), message, http);
   read_common(scope.field("common_http_protocol_options"), message.common_http_protocol_options(), http);
@@ -206,8 +219,8 @@ void read_http(const Scope& scope, const Hcm& message, const std::set<std::strin
   http.access_logs = read_access_logs(scope.field("access_log"), message.access_log());
 }
 
-void read_chain(const Scope& scope, const listener_v3::FilterChain& message, const std::set<std::string>& clusters,
-                model::Listener& listener) {
+void read_chain(const Scope& scope, const listener_v3::FilterChain& message, const Environment& environment,
+                model::Listener& listener, std::optional<Reference>& rds) {
   const Scope filters = scope.field("filters");
   if (message.filters_size() != 1) {
     filters.error(fmt::format("one filter is supported by this version of Remora, not {}", message.filters_size()));
@@ -222,9 +235,9 @@ void read_chain(const Scope& scope, const listener_v3::FilterChain& message, con
   if (!filter.has_typed_config()) {
     config.error("is required");
   } else if (unpack_any(filter.typed_config(), manager)) {
-    read_http(config, manager, clusters, listener.chain.emplace<model::HttpConnectionManager>());
+    read_http(config, manager, environment, listener.chain.emplace<model::HttpConnectionManager>(), rds);
   } else if (unpack_any(filter.typed_config(), tcp)) {
-    listener.chain = read_tcp_proxy(config, tcp, clusters);
+    listener.chain = read_tcp_proxy(config, tcp, environment);
   } else {
     config.error(fmt::format("{} is no network filter: expected {} or {}", any_type_name(filter.typed_config()),
                              manager.GetDescriptor()->full_name(), tcp.GetDescriptor()->full_name()));
@@ -249,8 +262,7 @@ void add_extras(const Scope& metadata, const ListenerExtras& extras, model::List
 }  // namespace
 
 std::shared_ptr<const model::Listener> read_listener(const Scope& scope, const listener_v3::Listener& message,
-                                                     const std::set<std::string>& clusters,
-                                                     const std::string& default_service) {
+                                                     const Environment& environment, std::optional<Reference>& rds) {
   auto result = std::make_shared<model::Listener>();
   if (message.has_address()) {
     result->address = read_address(scope.field("address"), message.address());
@@ -275,14 +287,14 @@ std::shared_ptr<const model::Listener> read_listener(const Scope& scope, const l
   }
   const Scope chains = scope.field("filter_chains");
   if (message.filter_chains_size() == 1) {
-    read_chain(chains.item(0), message.filter_chains(0), clusters, *result);
+    read_chain(chains.item(0), message.filter_chains(0), environment, *result, rds);
   } else {
     chains.error(
         fmt::format("one filter chain is supported by this version of Remora, not {}", message.filter_chains_size()));
   }
   const Scope metadata = scope.field("metadata");
   const ListenerExtras extras = read_listener_extras(metadata, message.metadata());
-  result->service = extras.service.empty() ? default_service : extras.service;
+  result->service = extras.service.empty() ? environment.default_service : extras.service;
   add_extras(metadata, extras, *result);
   return result;
 }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,6 +15,7 @@
 #include "envoy/config/cluster/v3/cluster.pb.h"
 #include "envoy/config/core/v3/address.pb.h"
 #include "envoy/config/core/v3/base.pb.h"
+#include "envoy/config/core/v3/config_source.pb.h"
 #include "envoy/config/core/v3/protocol.pb.h"
 #include "envoy/config/listener/v3/listener.pb.h"
 #include "envoy/config/route/v3/route.pb.h"
@@ -27,6 +27,9 @@
 #include "proxy/model/cluster.h"
 #include "proxy/model/listener.h"
 #include "proxy/model/route.h"
+#include "proxy/xds/config_source.h"
+#include "proxy/xds/resources.h"
+#include "remora/clusters/consul/v3/consul.pb.h"
 
 namespace remora::xds {
 
@@ -96,7 +99,12 @@ model::Breaker read_breaker(const Scope& metadata, const core_v3::Metadata& mess
 void check_no_extras(const Scope& metadata, const core_v3::Metadata& message, std::string_view where);
 
 // ---- resources ----
-using ClusterMap = std::map<std::string, std::shared_ptr<const model::Cluster>>;
+ConfigSource read_config_source(const Scope& scope, const core_v3::ConfigSource& message,
+                                const Environment& environment);
+ConfigSource read_api_config_source(const Scope& scope, const core_v3::ApiConfigSource& message,
+                                    const Environment& environment);
+// Reports, with their paths, fields and enum values that are not in our subset: binary resources carry them unseen.
+void check_all_known(const Scope& scope, const pb::Message& message);
 
 std::optional<model::RetryPolicy> read_retry_policy(const Scope& scope, const route_v3::RetryPolicy& policy);
 // What a route's action takes from around it.
@@ -111,22 +119,31 @@ model::DirectResponse read_direct_response(const Scope& scope, const route_v3::D
 model::RedirectAction read_redirect(const Scope& scope, const route_v3::RedirectAction& action);
 std::shared_ptr<const model::RouteConfiguration> read_routes(const Scope& scope,
                                                              const route_v3::RouteConfiguration& message,
-                                                             const std::set<std::string>& clusters);
+                                                             const Environment& environment);
 std::vector<model::AccessLog> read_access_logs(
     const Scope& list, const pb::RepeatedPtrField<envoy::config::accesslog::v3::AccessLog>& messages);
 model::TcpProxy read_tcp_proxy(const Scope& scope,
                                const envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy& message,
-                               const std::set<std::string>& clusters);
+                               const Environment& environment);
+// With `rds` set, its routes are those of that resource: they are null in the listener.
 std::shared_ptr<const model::Listener> read_listener(const Scope& scope,
                                                      const envoy::config::listener::v3::Listener& message,
-                                                     const std::set<std::string>& clusters,
-                                                     const std::string& default_service);
+                                                     const Environment& environment, std::optional<Reference>& rds);
+ListenerResource read_listener_resource(const Scope& scope, const envoy::config::listener::v3::Listener& message,
+                                        const Environment& environment);
 // The cluster's dns_* settings; names come from its load_assignment.
 void read_dns(const Scope& scope, const envoy::config::cluster::v3::Cluster& message, model::DnsDiscovery& dns);
 std::shared_ptr<const model::HealthCheck> read_health_check(const Scope& scope, const core_v3::HealthCheck& message);
 std::shared_ptr<const model::HealthCheckTarget> read_health_check_target(
     const Scope& scope, const envoy::config::endpoint::v3::Endpoint::HealthCheckConfig& message);
+// With `eds` set, that resource brings its endpoints.
 std::shared_ptr<const model::Cluster> read_cluster(const Scope& scope,
-                                                   const envoy::config::cluster::v3::Cluster& message);
+                                                   const envoy::config::cluster::v3::Cluster& message,
+                                                   const Environment& environment, std::optional<Reference>& eds);
+// Names go to `dns`; without one (EDS, static clusters) they are errors.
+Endpoints read_endpoints(const Scope& scope, const envoy::config::endpoint::v3::ClusterLoadAssignment& message,
+                         model::DnsDiscovery* dns);
+model::ConsulDiscovery read_consul_cluster(const Scope& scope,
+                                           const remora::clusters::consul::v3::ConsulCluster& message);
 
 }  // namespace remora::xds

@@ -120,7 +120,7 @@ class RoutesReader {
 
 std::shared_ptr<const model::RouteConfiguration> read_routes(const Scope& scope,
                                                              const route_v3::RouteConfiguration& message,
-                                                             const std::set<std::string>& clusters) {
+                                                             const Environment& environment) {
   auto result = std::make_shared<model::RouteConfiguration>();
   result->name = message.name();
   result->edits = read_header_edits(scope, message);
@@ -128,8 +128,8 @@ std::shared_ptr<const model::RouteConfiguration> read_routes(const Scope& scope,
   result->internal_only_headers =
       read_header_removes(scope.field("internal_only_headers"), message.internal_only_headers());
   // Routes of a file name clusters of the same file, so a wrong name is a mistake, unless the file says otherwise.
-  const bool check = !message.has_validate_clusters() || message.validate_clusters().value();
-  RoutesReader reader(check ? &clusters : nullptr, *result);
+  result->validate_clusters = !message.has_validate_clusters() || message.validate_clusters().value();
+  RoutesReader reader(result->validate_clusters ? environment.clusters : nullptr, *result);
   const Scope hosts = scope.field("virtual_hosts");
   for (int i = 0; i < message.virtual_hosts_size(); ++i) {
     reader.virtual_host(hosts.item(static_cast<std::size_t>(i)), message.virtual_hosts(i));

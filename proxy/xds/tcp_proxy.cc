@@ -9,14 +9,14 @@ namespace {
 
 namespace tcp_v3 = envoy::extensions::filters::network::tcp_proxy::v3;
 
-void check_cluster(const Scope& scope, const std::string& name, const std::set<std::string>& clusters) {
-  if (!name.empty() && !clusters.contains(name)) {
+void check_cluster(const Scope& scope, const std::string& name, const Environment& environment) {
+  if (environment.clusters != nullptr && !name.empty() && !environment.clusters->contains(name)) {
     scope.error(fmt::format("there is no cluster '{}'", name));
   }
 }
 
-void read_weighted(const Scope& scope, const tcp_v3::TcpProxy::WeightedCluster& message,
-                   const std::set<std::string>& clusters, model::TcpProxy& tcp) {
+void read_weighted(const Scope& scope, const tcp_v3::TcpProxy::WeightedCluster& message, const Environment& environment,
+                   model::TcpProxy& tcp) {
   const Scope list = scope.field("clusters");
   if (message.clusters_size() == 0) {
     list.error("at least one cluster is required");
@@ -26,7 +26,7 @@ void read_weighted(const Scope& scope, const tcp_v3::TcpProxy::WeightedCluster& 
     const auto& from = message.clusters(i);
     const Scope at = list.item(static_cast<std::size_t>(i));
     require(at, "name", from.name());
-    check_cluster(at.field("name"), from.name(), clusters);
+    check_cluster(at.field("name"), from.name(), environment);
     if (from.weight() == 0) {
       at.error("weight", "must be at least 1");
     }
@@ -40,19 +40,18 @@ void read_weighted(const Scope& scope, const tcp_v3::TcpProxy::WeightedCluster& 
 
 }  // namespace
 
-model::TcpProxy read_tcp_proxy(const Scope& scope, const tcp_v3::TcpProxy& message,
-                               const std::set<std::string>& clusters) {
+model::TcpProxy read_tcp_proxy(const Scope& scope, const tcp_v3::TcpProxy& message, const Environment& environment) {
   model::TcpProxy tcp;
   require(scope, "stat_prefix", message.stat_prefix());
   tcp.stat_prefix = message.stat_prefix();
   switch (message.cluster_specifier_case()) {
     case tcp_v3::TcpProxy::kCluster:
       require(scope, "cluster", message.cluster());
-      check_cluster(scope.field("cluster"), message.cluster(), clusters);
+      check_cluster(scope.field("cluster"), message.cluster(), environment);
       tcp.targets.push_back({message.cluster(), 1});
       break;
     case tcp_v3::TcpProxy::kWeightedClusters:
-      read_weighted(scope.field("weighted_clusters"), message.weighted_clusters(), clusters, tcp);
+      read_weighted(scope.field("weighted_clusters"), message.weighted_clusters(), environment, tcp);
       break;
     case tcp_v3::TcpProxy::CLUSTER_SPECIFIER_NOT_SET:
       scope.error("one of cluster, weighted_clusters is required");

@@ -41,7 +41,8 @@ LAYERS = {
     "control/*": ["control/explain", "control/server"],
     "control/main": ["control/*"],
     # files right in proxy/: `*` for all that have no line of their own, then the composition roots
-    "proxy/*": ["proxy/listener", "proxy/admin", "proxy/sources", "proxy/xds"],
+    "proxy/mesh": ["proxy/sources", "control/translate"],  # --mesh: a control plane in process
+    "proxy/*": ["proxy/listener", "proxy/admin", "proxy/sources", "proxy/xds", "proxy/mesh"],
     "proxy/prepared": ["proxy/listener"],
     "proxy/worker": ["proxy/listener", "proxy/prepared", "proxy/inbound", "proxy/outbound"],
     "proxy/publisher": ["proxy/worker"],
@@ -50,7 +51,7 @@ LAYERS = {
     "proxy/worker_thread": ["proxy/publisher"],
     "proxy/sidecar": ["proxy/worker_thread", "proxy/publisher", "proxy/*"],
     "proxy/sidecar_facts": ["proxy/sidecar"],
-    "proxy/main": ["proxy/sidecar", "control/translate"],
+    "proxy/main": ["proxy/sidecar"],
 }
 
 # Single files that a folder may include though their folder is above it, while they wait for a better place:

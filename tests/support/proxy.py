@@ -35,12 +35,13 @@ class ProxyFailed(AssertionError):
 
 
 class Proxy:
-    """`config` is the bootstrap as a dict (or its text). The admin's address is taken from it."""
+    """`config` is the bootstrap as a dict (or its text); the admin's address is taken from it. Without one, `arguments`
+    say where the configuration comes from (--mesh, --control), and `admin_port` where the admin is."""
 
     def __init__(
         self,
         binary: str,
-        config: dict | str,
+        config: dict | str | None,
         *,
         name: str = "proxy",
         concurrency: int = 1,
@@ -49,22 +50,23 @@ class Proxy:
         preexec=None,
         ready: bool = True,
         timeout: float = 20.0,
+        admin_port: int | None = None,
     ):
         self.name = name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"remora-test-{name}-"))
         self.config_path = self.folder / "bootstrap.yaml"
-        text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
-        self.config_path.write_text(text)
-        parsed = yaml.safe_load(text)
-        self.config = parsed
-        admin = (parsed.get("admin") or {}).get("address", {}).get("socket_address")
-        self.admin_port = admin["port_value"] if admin else None
+        self.admin_port = admin_port
+        if config is not None:
+            text = config if isinstance(config, str) else yaml.safe_dump(config, sort_keys=False)
+            self.config_path.write_text(text)
+            self.config = yaml.safe_load(text)
+            admin = (self.config.get("admin") or {}).get("address", {}).get("socket_address")
+            self.admin_port = admin["port_value"] if admin else None
         self.stderr_path = self.folder / "stderr"
         self.stdout_path = self.folder / "stdout"
         command = [
             binary,
-            "-c",
-            str(self.config_path),
+            *(["-c", str(self.config_path)] if config is not None else []),
             "--concurrency",
             str(concurrency),
             "--disable-hot-restart",

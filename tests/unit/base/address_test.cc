@@ -55,4 +55,16 @@ TEST(Address, IsEqualByIpAndPort) {
 }
 
 }  // namespace
+TEST(Address, ReadsWhatItPrints) {
+  for (const char* text : {"10.0.0.1:80", "[::1]:15000", "0.0.0.0:0"}) {
+    const auto address = Address::parse_ip_port(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(address->to_string(), text);
+  }
+  for (const char* text : {"", "80", "10.0.0.1", "10.0.0.1:", ":80", "::1:80", "[10.0.0.1]:80", "10.0.0.1:65536",
+                           "10.0.0.1:8x", "localhost:80"}) {
+    EXPECT_FALSE(Address::parse_ip_port(text)) << text;
+  }
+}
+
 }  // namespace remora

@@ -50,6 +50,13 @@ Registry& full_registry() {
     for (const Id id : {Id::dns_age, Id::config_version, Id::config_update_time, Id::draining}) {
       registry.on_scrape(id, {}, [] { return 1.0; });
     }
+    for (const Id id : {Id::control_plane_connected, Id::control_plane_failures}) {
+      registry.on_scrape(id, {}, [] { return 1.0; });
+    }
+    for (const Id id : {Id::config_resources, Id::config_resources_update_time, Id::config_rejected,
+                        Id::config_rejected_now, Id::config_waiting}) {
+      registry.on_scrape(id, {"cluster"}, [] { return 1.0; });
+    }
     for (const Id id : {Id::discovery_age, Id::discovery_failing, Id::discovery_holding}) {
       registry.on_scrape_each(id, [] { return Registry::Samples{{{"db", "consul"}, 1.5}}; });
     }

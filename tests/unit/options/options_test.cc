@@ -8,6 +8,7 @@ namespace remora::proxy {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
@@ -95,6 +96,18 @@ TEST(Options, ErrorsNameTheFlagAndTheValue) {
 TEST(Options, FlagsOfEnvoysThatWouldChangeWhatHappensAreRefusedWithTheReason) {
   EXPECT_THAT(error_of({"--allow-unknown-static-fields"}), HasSubstr("never ignored"));
   EXPECT_THAT(error_of({"--stats-tag", "a:b"}), HasSubstr("relabel_configs"));
+}
+
+TEST(Options, AMeshOrAControlPlaneNeedsAService) {
+  EXPECT_THAT(error_of({"--mesh", "mesh.yaml"}), HasSubstr("--mesh needs --service NAME"));
+  EXPECT_THAT(error_of({"--control", "127.0.0.1:18000"}), HasSubstr("--control needs --service NAME"));
+  EXPECT_THAT(error_of({"--mesh", "m", "--control", "127.0.0.1:1", "--service", "web"}), HasSubstr("not from both"));
+  EXPECT_THAT(error_of({"--mesh", "m", "--service", "web", "-c", "b"}), HasSubstr("there is one configuration"));
+  EXPECT_THAT(error_of({"--service", "web", "-c", "b"}), HasSubstr("goes with --mesh or --control"));
+  EXPECT_THAT(error_of({"--control", "127.0.0.1:1,nowhere", "--service", "web"}), HasSubstr("'nowhere'"));
+  const auto options = parse({"--control", "127.0.0.1:1,[::1]:2", "--service", "web"});
+  ASSERT_TRUE(options);
+  EXPECT_THAT(options->control, ElementsAre("127.0.0.1:1", "[::1]:2"));
 }
 
 TEST(Options, HelpTeachesByExample) {

@@ -88,7 +88,7 @@ TEST(Rules, ConnectionManager) {
            {"internal_address_config: {cidr_ranges: [{address_prefix: 1.2.3.4, prefix_len: 33}]}",
             ".internal_address_config.cidr_ranges[0].prefix_len", "is 33, but such an address has 32 bits"},
            {"strip_any_host_port: true\nstrip_matching_host_port: true", ".strip_any_host_port", "exclude each other"},
-           {"rds: {}", ".rds", "is Envoy's"},
+           {"scoped_routes: {}", ".scoped_routes", "is Envoy's"},
            {"http2_protocol_options: {}", ".http2_protocol_options", "is Envoy's"}}) {
     Parts parts;
     parts.http = rule.yaml;
@@ -274,7 +274,7 @@ TEST(Rules, RetryPolicy) {
 
 TEST(Rules, Cluster) {
   for (const Rule& rule : std::initializer_list<Rule>{
-           {"type: EDS", ".type", "EDS is Envoy's, but not supported by this version of Remora"},
+           {"http2_protocol_options: {}", ".http2_protocol_options", "is Envoy's"},
            {"type: ORIGINAL_DST", ".type", "ORIGINAL_DST is Envoy's"},
            {"connect_timeout: 0s", ".connect_timeout", "longer than 0s"},
            {"least_request_lb_config: {}", ".least_request_lb_config", "is for lb_policy LEAST_REQUEST"},

@@ -1,0 +1,56 @@
+// RestFeed: resources of one type by REST: POST /v3/discovery:clusters with a DiscoveryRequest in JSON, each
+// refresh_delay. Owned by DynamicConfig; main thread. Source: Envoy's xDS protocol, "REST endpoints".
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/base/random.h"
+#include "core/consul/client.h"
+#include "proxy/sources/feed.h"
+#include "proxy/xds/config_source.h"
+
+namespace remora::sources {
+
+class RestFeed final : public Feed {
+ public:
+  using Addresses = std::function<std::vector<Address>()>;
+
+  RestFeed(const net::ConnectionContext& context, net::Network& network, Random& random, xds::ConfigSource source,
+           std::string node, ResourceType type, Addresses addresses, FeedEvents events);
+
+  void want_all(ResourceType) override { all_ = true; }
+  void want(ResourceType type, const std::set<std::string>& names) override;
+  XdsClientFacts facts() const override { return facts_; }
+
+ private:
+  void poll();
+  void schedule();
+  void on_answer(std::expected<consul::Answer, consul::Failure> outcome);
+  void fail(const std::string& words);
+  std::string body() const;
+
+  const net::ConnectionContext context_;
+  net::Network& network_;
+  Random& random_;
+  const xds::ConfigSource source_;
+  const std::string node_;
+  const ResourceType type_;
+  const Addresses addresses_;
+  const FeedEvents events_;
+
+  bool all_ = false;
+  std::set<std::string> names_;
+  std::string version_;  // accepted
+  std::string error_;    // of the last answer
+  std::vector<Address> used_;
+  XdsClientFacts facts_;
+  std::unique_ptr<consul::Client> client_;
+  std::unique_ptr<consul::Pending> pending_;  // before its client
+  Timer timer_;
+};
+
+}  // namespace remora::sources
