@@ -18,7 +18,8 @@ const Flag* find_flag(const Command& command, std::string_view name, char letter
       return &flag;
     }
   }
-  return kHelp.name == name || (letter != 0 && kHelp.letter == letter) ? &kHelp : nullptr;
+  const bool asks_help = name == kHelp.name || letter == kHelp.letter;  // which has both
+  return asks_help ? &kHelp : nullptr;
 }
 
 std::unexpected<Error> unknown_flag(const Command& command, std::string_view argument, std::string_view name) {

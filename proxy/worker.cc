@@ -102,7 +102,10 @@ void Worker::adopt_listeners(const Prepared& prepared, Applied& applied) {
     auto listener = take([&](const Listener& known) { return known.address() == each.address; });
     if (listener) {
       listener->adopt(each, directory_);
-    } else if (!each.open || !(listener = open_listener(each, applied))) {
+    } else if (each.open) {
+      listener = open_listener(each, applied);
+    }
+    if (!listener) {
       failed.push_back(&each);
       continue;
     }

@@ -1,6 +1,7 @@
 #include "control/catalog/go_duration.h"
 
 #include <fmt/format.h>
+#include <cmath>
 
 #include <array>
 #include <charconv>
@@ -63,7 +64,7 @@ std::optional<std::int64_t> take_part(std::string_view& text) {
     return std::nullopt;
   }
   text.remove_prefix(at);
-  const auto rest = static_cast<std::int64_t>(fraction * static_cast<double>(*unit) + 0.5);
+  const auto rest = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(*unit)));
   return whole * *unit > kMost - rest ? std::nullopt : std::optional(whole * *unit + rest);
 }
 

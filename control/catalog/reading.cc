@@ -52,9 +52,10 @@ bool same_key(std::string_view written, std::string_view name) {
     while (i < written.size() && written[i] == '_') {
       ++i;
     }
-    if (i >= written.size() || folded(written[i++]) != name[j]) {
+    if (i >= written.size() || folded(written[i]) != name[j]) {
       return false;
     }
+    ++i;
   }
   return i == written.size();
 }

@@ -59,7 +59,7 @@ class Flattener {
     }
     if (type == "google.protobuf.Struct") {
       for (const auto& [name, value] : static_cast<const pb::Struct&>(from).fields()) {
-        message(path + "." + name, value);
+        message(fmt::format("{}.{}", path, name), value);
       }
       return true;
     }

@@ -18,6 +18,7 @@ class CountedStream {
 
   explicit CountedStream(std::string_view text) : text_(text) {}
 
+  // NOLINTBEGIN(readability-identifier-naming): the names are rapidjson's
   char Peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
   char Take() {
     if (at_ >= text_.size()) {
@@ -36,6 +37,7 @@ class CountedStream {
   void Put(char) {}
   void Flush() {}
   std::size_t PutEnd(char*) { return 0; }
+  // NOLINTEND(readability-identifier-naming)
 
   bool ended() const { return at_ >= text_.size(); }
   int line() const { return line_; }
@@ -79,6 +81,7 @@ class JsonBuilder {
   JsonBuilder(YamlTree& tree, CountedStream& stream, ConfigErrors& errors, bool places)
       : tree_(tree), stream_(stream), errors_(errors), places_(places) {}
 
+  // NOLINTBEGIN(readability-identifier-naming): the names are rapidjson's
   bool Null() { return put(make(YamlNode::Kind::null, 4)); }
   bool Bool(bool value) {
     YamlNode* node = make(YamlNode::Kind::scalar, value ? 4 : 5);
@@ -113,6 +116,7 @@ class JsonBuilder {
   bool Int64(std::int64_t) { return false; }
   bool Uint64(std::uint64_t) { return false; }
   bool Double(double) { return false; }
+  // NOLINTEND(readability-identifier-naming)
 
   const YamlNode* root() const { return root_; }
   YamlNode* make(YamlNode::Kind kind, std::size_t length) {

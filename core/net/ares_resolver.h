@@ -13,7 +13,7 @@
 #include "core/net/resolver.h"
 
 struct ares_channeldata;
-struct ares_addrinfo;
+struct ares_addrinfo;  // NOLINT(readability-identifier-naming)
 
 namespace remora::net {
 

@@ -91,10 +91,13 @@ void ClusterState::take_endpoints(const PreparedCluster* before) {
     std::unique_ptr<EndpointState> state;
     if (at < old.size() && before->endpoints[at] == shared && old[at]) {
       state = std::move(old[at++]);
-    } else if ((state = take_known(shared->slots_[worker_].state, old))) {
-      at = state->index_ + std::size_t{1};
     } else {
-      state = std::make_unique<EndpointState>(*this, shared, worker_);
+      state = take_known(shared->slots_[worker_].state, old);
+      if (state) {
+        at = state->index_ + std::size_t{1};
+      } else {
+        state = std::make_unique<EndpointState>(*this, shared, worker_);
+      }
     }
     state->config = &now.config->endpoints[i];
     state->index_ = static_cast<std::uint32_t>(i);

@@ -34,7 +34,7 @@ void read_resolver(const Scope& scope, const core_v3::TypedExtensionConfig& mess
     } else if (server.port() == 0) {
       server = Address::parse(server.ip(), 53).value_or(server);
     }
-    dns.servers.push_back(std::move(server));
+    dns.servers.push_back(server);
   }
   dns.tcp = cares.dns_resolver_options().use_tcp_for_dns_lookups();
   dns.search = !cares.dns_resolver_options().no_default_search_domain();

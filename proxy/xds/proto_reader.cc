@@ -25,7 +25,6 @@ using config::as_duration;
 using config::as_int64;
 using config::as_uint64;
 using config::describe;
-using config::DurationParts;
 using config::scalar_kind;
 using config::ScalarKind;
 namespace {

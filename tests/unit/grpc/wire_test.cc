@@ -74,7 +74,7 @@ TEST(GrpcDeframer, TakesMessagesHoweverTheyAreCut) {
 }
 
 TEST(GrpcDeframer, RefusesWhatItCannotRead) {
-  const auto feed = [](std::string bytes) {
+  const auto feed = [](const std::string& bytes) {
     Deframer deframer(10);
     return deframer.feed(bytes, [](std::string_view) { return true; });
   };

@@ -21,6 +21,7 @@ struct Case {
   const char* golden;
 };
 
+// NOLINTNEXTLINE(readability-identifier-naming): gtest looks for it
 void PrintTo(const Case& one, std::ostream* out) { *out << one.golden; }
 
 catalog::CatalogPtr load(const std::string& mesh) {

@@ -61,9 +61,9 @@ TEST_P(Hashing, SharesFollowWeights) {
   for (LbEndpoint* endpoint : pick_all()) {
     ++counts[endpoint];
   }
-  EXPECT_NEAR(counts[all[0]], kKeys / 8, kKeys / 40);
-  EXPECT_NEAR(counts[all[1]], kKeys / 4, kKeys / 40);
-  EXPECT_NEAR(counts[all[2]], kKeys * 5 / 8, kKeys / 40);
+  EXPECT_NEAR(counts[all[0]], kKeys / 8.0, kKeys / 40.0);
+  EXPECT_NEAR(counts[all[1]], kKeys / 4.0, kKeys / 40.0);
+  EXPECT_NEAR(counts[all[2]], kKeys * 5 / 8.0, kKeys / 40.0);
 }
 
 TEST_P(Hashing, TheOrderOfEndpointsChangesNothing) {

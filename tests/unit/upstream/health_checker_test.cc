@@ -34,7 +34,7 @@ struct Checks : ::testing::Test {
       health.push_back(std::make_shared<EndpointHealth>(address.to_string()));
     }
   }
-  void start(std::vector<int> which = {0}) {
+  void start(const std::vector<int>& which = {0}) {
     std::vector<std::shared_ptr<EndpointHealth>> some;
     auto config = std::make_shared<model::Cluster>();
     config->name = config->alt_stat_name = "up";
