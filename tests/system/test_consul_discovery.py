@@ -225,6 +225,7 @@ def test_prepared_queries_are_polled(consul):
         probe.wait_ports(9001, 9002)
 
 
+@pytest.mark.release_only  # a sanitizer keeps freed memory for a while
 def test_10000_services_of_which_one_is_used_cost_what_one_costs(consul):
     """The proxy asks about what it uses, never about the mesh."""
 
