@@ -1,6 +1,8 @@
 # Compiler flags that every target of ours gets.
 add_compile_options(-Wall -Wextra -Wpedantic -Wimplicit-fallthrough -fno-omit-frame-pointer -fdiagnostics-color=auto
                     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>)
+# clang calls std::stable_sort of libstdc++ 12 deprecated, for what that uses inside.
+add_compile_options($<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Wno-deprecated-declarations>)
 option(REMORA_WERROR "Warnings are errors" ON)
 if(REMORA_WERROR)
   add_compile_options(-Werror)
