@@ -29,4 +29,8 @@ endif()
 find_program(MOLD_PROGRAM mold)
 if(MOLD_PROGRAM AND NOT CMAKE_INTERPROCEDURAL_OPTIMIZATION)
   add_link_options(-fuse-ld=mold)
+elseif(CMAKE_INTERPROCEDURAL_OPTIMIZATION)
+  # A position-independent program's relative relocations as bits rather than 24 bytes each: 0.7 MB that every start read
+  # and kept mapped. Understood by glibc 2.36 and later (Debian 12).
+  add_link_options(-Wl,-z,pack-relative-relocs)
 endif()
