@@ -5,8 +5,6 @@
 #include <exception>
 #include <stdexcept>
 
-#include "proxy/xds/bootstrap.h"
-
 namespace remora::scenarios {
 namespace {
 
@@ -14,7 +12,9 @@ constexpr std::string_view kProxy = "10.0.0.1";
 
 std::string flow(std::string_view inside) { return inside.empty() ? "" : fmt::format(", {}", inside); }
 
-std::string bootstrap(const World& world) {
+}  // namespace
+
+std::string bootstrap_of(const World& world) {
   std::vector<int> indices = world.endpoints;
   if (indices.empty()) {
     for (int i = 0; i < world.upstreams; ++i) {
@@ -44,27 +44,27 @@ std::string bootstrap(const World& world) {
       flow(world.tcp));
   return fmt::format(
       "static_resources: {{listeners: [{{name: main, address: {{socket_address: {{address: {}, port_value: {}}}}}, "
-      "filter_chains: [{{filters: [{}]}}]{}}}{}], clusters: [{{name: up, type: STATIC, load_assignment: "
-      "{{cluster_name: "
-      "up, endpoints: [{{lb_endpoints: [{}]}}]}}{}{}}}{}]}}\n",
-      kProxy, world.port, world.tcp.empty() ? manager : tunnel, flow(world.listener), flow(world.listeners), endpoints,
+      "filter_chains: [{{filters: [{}]}}]{}}}{}], clusters: [{{name: up, {}{}{}}}{}]}}\n",
+      kProxy, world.port, world.tcp.empty() ? manager : tunnel, flow(world.listener), flow(world.listeners),
+      world.discovery.empty() ? fmt::format("type: STATIC, load_assignment: {{cluster_name: up, endpoints: "
+                                            "[{{lb_endpoints: [{}]}}]}}",
+                                            endpoints)
+                              : world.discovery,
       flow(world.cluster), metadata(world.cluster_metadata), flow(world.clusters));
 }
 
-std::shared_ptr<const model::Snapshot> load(const World& world) {
-  const std::string text = bootstrap(world);
-  auto snapshot = xds::load_bootstrap(text, "story.yaml", {});
-  if (!snapshot) {
+xds::Bootstrap read_bootstrap_of(const World& world) {
+  const std::string text = bootstrap_of(world);
+  auto bootstrap = xds::read_bootstrap(text, "story.yaml", {});
+  if (!bootstrap) {
     std::string words = "the story's configuration is wrong:\n";
-    for (const auto& error : snapshot.error()) {
+    for (const auto& error : bootstrap.error()) {
       words += error.to_string() + "\n";
     }
     throw std::runtime_error(words + text);
   }
-  return *snapshot;
+  return std::move(*bootstrap);
 }
-
-}  // namespace
 
 Story::Story(const World& world)
     : seed_(testing::test_seed()),
@@ -73,7 +73,8 @@ Story::Story(const World& world)
       network_(loop_, seed_ + 1),
       registry_({}),
       metrics_(&registry_.add_worker()),
-      prepared_(std::make_shared<proxy::Prepared>(proxy::prepare(load(world), shared_, nullptr))) {
+      prepared_(
+          std::make_shared<proxy::Prepared>(proxy::prepare(read_bootstrap_of(world).snapshot, shared_, nullptr))) {
   network_.weather = world.weather;
   for (int i = 0; i < world.upstreams; ++i) {
     const auto address = Address::parse(fmt::format("10.0.1.{}", i + 1), 80).value();
@@ -132,10 +133,14 @@ upstream::EndpointShared& Story::endpoint(std::size_t index, const std::string& 
 }
 
 proxy::Applied Story::reload(const World& world) {
-  prepared_ = std::make_shared<proxy::Prepared>(proxy::prepare(load(world), shared_, prepared_.get()));
-  auto applied = worker_->apply(*prepared_);
+  auto applied = adopt(read_bootstrap_of(world).snapshot);
   loop_.settle();
   return applied;
+}
+
+proxy::Applied Story::adopt(std::shared_ptr<const model::Snapshot> snapshot) {
+  prepared_ = std::make_shared<proxy::Prepared>(proxy::prepare(std::move(snapshot), shared_, prepared_.get()));
+  return worker_->apply(*prepared_);
 }
 
 void Story::expect_no_leftovers() {

@@ -18,6 +18,7 @@
 
 #include "metrics/registry.h"
 #include "proxy/worker.h"
+#include "proxy/xds/bootstrap.h"
 #include "tests/seed.h"
 #include "tests/sim/fake_upstream.h"
 #include "tests/sim/peer.h"
@@ -51,7 +52,12 @@ struct World {
   std::string listeners = {};       // more of them, beside "main"
   std::uint16_t port = 8080;        // of "main", at 10.0.0.1
   std::vector<int> endpoints = {};  // of "up": which upstreams; none said: all
+  std::string discovery = {};       // of "up", in place of `endpoints`: "cluster_type: {...}"
 };
+
+// The bootstrap of that world, and who reads it; throws what is wrong with it.
+std::string bootstrap_of(const World& world);
+xds::Bootstrap read_bootstrap_of(const World& world);
 
 class Story {
  public:
@@ -65,6 +71,7 @@ class Story {
 
   // The configuration of another world: the upstreams stay those of the first.
   proxy::Applied reload(const World& world);
+  proxy::Applied adopt(std::shared_ptr<const model::Snapshot> snapshot);
   // What no request needs any more is gone a moment later.
   void expect_no_leftovers();
 

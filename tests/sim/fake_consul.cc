@@ -65,6 +65,7 @@ void FakeConsul::touch() {
 void FakeConsul::stop() {
   acceptor_.reset();
   for (const auto& peer : peers_) {
+    peer->on_change = {};
     if (!peer->over()) {
       peer->close(/*reset=*/true);
     }

@@ -46,6 +46,7 @@ class FakeConsul final : net::AcceptEvents {
   FakeConsul(SimLoop& loop, SimNetwork& network, const Address& address);
   FakeConsul(const FakeConsul&) = delete;
   FakeConsul& operator=(const FakeConsul&) = delete;
+  ~FakeConsul() { stop(); }
 
   // What this path answers from now on; a new index, and whoever waits for one hears.
   void set(const std::string& path, std::string body);
