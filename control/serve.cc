@@ -18,13 +18,13 @@
 #include "control/catalog/catalog_events.h"
 #include "control/catalog/consul_catalog.h"
 #include "control/catalog/folder_catalog.h"
-#include "control/catalog/inotify_watch.h"
 #include "control/commands.h"
 #include "control/server/admin_pages.h"
 #include "control/server/ads_server.h"
 #include "control/server/mesh_provider.h"
 #include "core/admin/admin_server.h"
 #include "core/consul/client.h"
+#include "core/event/inotify_watch.h"
 #include "core/event/libevent_loop.h"
 #include "core/net/socket_transport.h"
 
@@ -229,7 +229,7 @@ class ControlPlane final : catalog::CatalogEvents {
   Random random_{std::random_device{}()};
   Task want_task_;
   std::optional<catalog::FolderCatalog> folder_;
-  std::optional<catalog::InotifyWatch> watch_;
+  std::optional<InotifyWatch> watch_;
   std::optional<consul::Client> client_;
   std::optional<catalog::ConsulCatalog> consul_;
   AdsServer ads_;

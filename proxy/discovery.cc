@@ -40,6 +40,7 @@ Discovery::Discovery(LibeventLoop& loop, Logging& logging, xds::Bootstrap bootst
       options_(options),
       log_(logging.of("config")),
       network_(loop),
+      files_(loop),
       scratch_(std::make_unique<char[]>(kScratch)),
       random_(static_cast<std::uint64_t>(loop.wall_now().time_since_epoch().count()) ^
               (static_cast<std::uint64_t>(getpid()) << 40)),
@@ -68,7 +69,8 @@ Result<void> Discovery::start() {
           .loop = loop_,
           .random = random_,
           .network = network_,
-          .connections = {.loop = loop_, .blocks = blocks_, .scratch = {scratch_.get(), kScratch}}},
+          .connections = {.loop = loop_, .blocks = blocks_, .scratch = {scratch_.get(), kScratch}},
+          .files = &files_},
       std::move(bootstrap_),
       sources::DynamicConfig::Events{
           .publish = std::move(publish_),

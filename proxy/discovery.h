@@ -8,6 +8,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/random.h"
+#include "core/event/inotify_watch.h"
 #include "core/event/libevent_loop.h"
 #include "core/net/socket_transport.h"
 #include "metrics/registry.h"
@@ -50,6 +51,7 @@ class Discovery {
   const Options& options_;
   spdlog::logger& log_;
   net::SocketNetwork network_;
+  InotifyWatcher files_;
   BlockPool blocks_;
   std::unique_ptr<char[]> scratch_;
   Random random_;

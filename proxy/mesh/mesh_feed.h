@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "control/catalog/folder_catalog.h"
-#include "control/catalog/inotify_watch.h"
 #include "control/translate/translate.h"
+#include "core/event/inotify_watch.h"
 #include "core/event/libevent_loop.h"
 #include "proxy/sources/feed.h"
 
@@ -47,7 +47,7 @@ class MeshFeed final : public sources::Feed, catalog::CatalogEvents {
   const translate::ProxyIdentity identity_;
   const sources::FeedEvents events_;
   catalog::FolderCatalog folder_;
-  catalog::InotifyWatch watch_;
+  InotifyWatch watch_;
   Task start_task_;
   sources::XdsClientFacts facts_;
   Versions clusters_, listeners_, routes_;  // as they were sent

@@ -97,7 +97,7 @@ std::unique_ptr<Feed> DynamicConfig::make_real_feed(std::optional<ResourceType> 
       return std::make_unique<RestFeed>(world_.connections, world_.network, world_.random, source, bootstrap_.node,
                                         *only, addresses, std::move(events));
     case Kind::path:
-      return std::make_unique<FileFeed>(world_.loop, source, *only, std::move(events));
+      return std::make_unique<FileFeed>(world_.loop, world_.files, source, *only, std::move(events));
     default:
       break;
   }

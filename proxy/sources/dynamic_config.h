@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/random.h"
+#include "core/event/file_watch.h"
 #include "core/net/connection.h"
 #include "core/net/network.h"
 #include "proxy/sources/feed.h"
@@ -35,6 +36,7 @@ class DynamicConfig {
     Random& random;
     net::Network& network;
     net::ConnectionContext connections;
+    FileWatcher* files = nullptr;  // null: files are only looked at
   };
   struct Events {
     std::function<void(std::shared_ptr<const model::Snapshot>)> publish;

@@ -36,41 +36,57 @@ Result<TextResponse> read_binary(const std::string& bytes, const std::string& pa
 
 }  // namespace
 
-FileFeed::FileFeed(Loop& loop, const xds::ConfigSource& source, ResourceType type, FeedEvents events)
-    : loop_(loop), path_(source.path), type_(type), events_(std::move(events)) {
-  timer_.bind<&FileFeed::look>(this);
+FileFeed::FileFeed(Loop& loop, FileWatcher* watcher, const xds::ConfigSource& source, ResourceType type,
+                   FeedEvents events)
+    : loop_(loop),
+      path_(source.path),
+      watched_(source.watched_directory.empty() ? source.path : source.watched_directory),
+      type_(type),
+      events_(std::move(events)) {
+  quiet_.bind<&FileFeed::read>(this);
+  look_.bind<&FileFeed::look>(this);
   facts_.address = path_;
-  loop_.arm(timer_, Nanoseconds(0));
+  if (watcher != nullptr) {
+    watch_ = watcher->watch({watched_}, [this] { touched(); });
+  }
+  loop_.arm(quiet_, Nanoseconds(0));
+  loop_.arm(look_, kLookEvery);
 }
 
 void FileFeed::want(ResourceType, const std::set<std::string>& names) {
   const bool more = !std::ranges::includes(names_, names);
   names_ = names;
   if (more) {
-    read_again_ = true;
-    loop_.arm(timer_, Nanoseconds(0));
+    loop_.arm(quiet_, Nanoseconds(0));
+  }
+}
+
+void FileFeed::touched() {
+  if (!quiet_.armed()) {
+    loop_.arm(quiet_, kQuiet);
   }
 }
 
 void FileFeed::look() {
-  loop_.arm(timer_, kInterval);
+  loop_.arm(look_, kLookEvery);
   struct stat now{};
-  if (stat(path_.c_str(), &now) != 0) {
-    say(fmt::format("{}: {}", path_, std::strerror(errno)));
-    return;
+  if (stat(watched_.c_str(), &now) == 0 && !same(now, read_) && same(now, looked_)) {
+    loop_.arm(quiet_, Nanoseconds(0));
   }
-  if (read_again_ || !same(now, seen_)) {
-    seen_ = now;
-    read_again_ = false;
-    read();
-  }
+  looked_ = now;
 }
 
 void FileFeed::read() {
+  read_ = {};
+  stat(watched_.c_str(), &read_);  // before it is read: what changes then is seen by the next look
   std::ifstream file(path_, std::ios::binary);
   std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) {
-    say(fmt::format("{}: cannot be read", path_));
+  if (!file) {
+    say(fmt::format("{}: {}", path_, std::strerror(errno)));
+    return;
+  }
+  if (!(text << file.rdbuf())) {
+    say(fmt::format("{}: cannot be read, or is empty", path_));
     return;
   }
   auto response =

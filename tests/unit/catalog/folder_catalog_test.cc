@@ -9,7 +9,7 @@
 #include <fstream>
 #include <functional>
 
-#include "control/catalog/inotify_watch.h"
+#include "core/event/inotify_watch.h"
 #include "tests/sim/sim_loop.h"
 
 namespace remora::catalog {

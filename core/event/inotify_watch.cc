@@ -1,4 +1,4 @@
-#include "control/catalog/inotify_watch.h"
+#include "core/event/inotify_watch.h"
 
 #include <event2/event.h>
 #include <sys/inotify.h>
@@ -7,39 +7,23 @@
 
 #include <algorithm>
 #include <climits>
-#include <cstdlib>
-#include <utility>
+#include <optional>
 
-namespace remora::catalog {
+namespace remora {
 namespace {
 
 constexpr std::uint32_t kMask =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr int kMaxLinks = 40;  // on the way to one file, as in the kernel
 
-std::pair<std::string, std::string> split_path(std::string path) {
-  while (path.size() > 1 && path.ends_with('/')) {
-    path.pop_back();
+std::optional<std::string> read_link(const std::string& path) {
+  std::string target(PATH_MAX, '\0');
+  const ssize_t length = readlink(path.c_str(), target.data(), target.size());
+  if (length < 0) {
+    return std::nullopt;
   }
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) {
-    return {".", path};
-  }
-  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
-}
-
-bool is_folder(const std::string& path) {
-  struct stat about{};
-  return stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode);
-}
-
-std::string real_path(const std::string& path) {
-  char* resolved = realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) {
-    return path;
-  }
-  std::string result(resolved);
-  free(resolved);
-  return result;
+  target.resize(static_cast<std::size_t>(length));
+  return target;
 }
 
 }  // namespace
@@ -66,17 +50,50 @@ InotifyWatch::~InotifyWatch() {
 
 // Anew after each event: what a path leads to may be another folder now. A watch that is there already stays.
 void InotifyWatch::watch_all() {
-  watched_.clear();
+  const std::map<int, Watched> before = std::exchange(watched_, {});
   for (const std::string& path : paths_) {
-    const std::string real = real_path(path);
-    for (const std::string& one : {path, real}) {
-      if (is_folder(one)) {
-        watch(one, {});
-      }
-      const auto [folder, name] = split_path(one);
-      watch(folder, name);
+    watch_way(path, kMaxLinks);
+  }
+  for (const auto& [id, watched] : before) {
+    if (!watched_.contains(id)) {
+      inotify_rm_watch(fd_, id);
     }
   }
+}
+
+// From the beginning of a path to its end: each symbolic link, since another may take its place, and where it leads;
+// the first name that is not there, since it may come; and the end itself.
+void InotifyWatch::watch_way(const std::string& path, int links_left) {
+  std::string folder = path.starts_with('/') ? "/" : ".";
+  std::size_t at = path.find_first_not_of('/');
+  while (at < path.size()) {
+    const std::size_t end = std::min(path.find('/', at), path.size());
+    const std::string name = path.substr(at, end - at);
+    at = std::min(path.find_first_not_of('/', end), path.size());
+    const std::string here = (folder == "/" ? "" : folder) + "/" + name;
+    struct stat about{};
+    if (lstat(here.c_str(), &about) != 0) {
+      watch(folder, name);
+      return;
+    }
+    if (S_ISLNK(about.st_mode)) {
+      watch(folder, name);
+      const auto target = read_link(here);
+      if (target && links_left > 0) {
+        const std::string base = target->starts_with('/') ? "" : folder + "/";
+        watch_way(base + *target + "/" + path.substr(at), links_left - 1);
+      }
+      return;
+    }
+    if (at >= path.size()) {
+      watch(folder, name);
+      if (!S_ISDIR(about.st_mode)) {
+        return;
+      }
+    }
+    folder = here;
+  }
+  watch(folder, {});  // a folder: all that is in it
 }
 
 void InotifyWatch::watch(const std::string& folder, const std::string& name) {
@@ -122,7 +139,7 @@ void InotifyWatch::read_events() {
   }
 }
 
-bool InotifyWatch::matters(const Watched& watched, std::string_view name, unsigned mask) const {
+bool InotifyWatch::matters(const Watched& watched, std::string_view name, std::uint32_t mask) const {
   const bool linked = name.starts_with("..");  // Kubernetes' ..data, and the folder that it leads to
   const bool named = watched.names.empty()
                          ? linked || name.empty() || !name.starts_with('.')
@@ -139,4 +156,4 @@ bool InotifyWatch::matters(const Watched& watched, std::string_view name, unsign
   return true;
 }
 
-}  // namespace remora::catalog
+}  // namespace remora
