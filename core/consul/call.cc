@@ -56,8 +56,8 @@ std::string Call::target() const {
 
 Failure Call::failure(Failure::Reason reason, std::string_view words) const {
   return {reason,
-          fmt::format("Consul at {}, {} {}: {}", client_.agent(first_agent_ + tried_).authority, request_.method,
-                      request_.path, words),
+          fmt::format("{} at {}, {} {}: {}", client_.options_.called, client_.agent(first_agent_ + tried_).authority,
+                      request_.method, request_.path, words),
           answer_.status};
 }
 

@@ -38,6 +38,7 @@ struct ClientOptions {
   Milliseconds idle_timeout{60'000};             // of a kept connection
   std::size_t max_idle = 16;                     // kept connections
   std::size_t max_body = std::size_t{64} << 20;  // of an answer
+  std::string called = "Consul";                 // what words of failures call the agents
 };
 
 // Reads it anew each time: a rotated token is taken at the next request. While it cannot be read the last one serves.

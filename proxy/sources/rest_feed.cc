@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "envoy/service/discovery/v3/discovery.pb.h"
@@ -33,18 +35,29 @@ RestFeed::RestFeed(const net::ConnectionContext& context, net::Network& network,
   context_.loop.arm(timer_, Nanoseconds(0));
 }
 
+// A server answers "not modified" by its version alone: a new name needs an answer whatever the version is.
 void RestFeed::want(ResourceType, const std::set<std::string>& names) {
-  if (names_ != names) {
-    names_ = names;
-    if (pending_ == nullptr) {
+  if (names_ == names) {
+    return;
+  }
+  if (!std::ranges::includes(names_, names)) {
+    version_.clear();
+    answer_.reset();
+    again_ = pending_ != nullptr;
+    if (!again_) {
       context_.loop.arm(timer_, Nanoseconds(0));
     }
   }
+  names_ = names;
 }
 
 // Half of the delay again at most, so that proxies do not ask in step.
 void RestFeed::schedule() {
   const Nanoseconds delay(source_.refresh_delay);
+  if (std::exchange(again_, false)) {
+    context_.loop.arm(timer_, Nanoseconds(0));
+    return;
+  }
   const auto jitter = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(delay.count() / 2)));
   context_.loop.arm(timer_, delay + Nanoseconds(jitter));
 }
@@ -70,11 +83,13 @@ void RestFeed::poll() {
   }
   std::vector<Address> addresses = addresses_();
   if (addresses.empty()) {
-    fail("no address of it is known yet");
+    note_failure("no address of it is known yet");
+    schedule();
     return;
   }
   if (client_ == nullptr || used_ != addresses) {
     consul::ClientOptions options;
+    options.called = "the control plane";
     for (const Address& address : addresses) {
       consul::Agent agent;
       agent.address = address;
@@ -95,33 +110,43 @@ void RestFeed::poll() {
 
 void RestFeed::on_answer(std::expected<consul::Answer, consul::Failure> outcome) {
   pending_.reset();
-  if (!outcome && outcome.error().status == kNotModified) {
-    facts_.connected = true;
-    facts_.last_error.clear();
-    schedule();
-    return;
-  }
-  if (!outcome) {
-    fail(outcome.error().words);
-    return;
-  }
-  auto response = read_text_response(outcome->body, "response", type_);
-  if (!response) {
-    fail(response.error().message);
-    return;
-  }
-  facts_.connected = true;
-  facts_.last_error.clear();
-  if (response->update.version != version_ || !error_.empty() || !all_) {
-    const auto rejections = events_.apply(response->update, response->rejections);
-    error_ = describe(type_, rejections);
-    ++(rejections.empty() ? facts_.acks : facts_.nacks);
-    version_ = rejections.empty() ? response->update.version : version_;
+  if (outcome) {
+    take(outcome->body);
+  } else if (outcome.error().status == kNotModified) {
+    note_success();
+  } else {
+    note_failure(outcome.error().words);
   }
   schedule();
 }
 
-void RestFeed::fail(const std::string& words) {
+void RestFeed::take(const std::string& body) {
+  const std::size_t hash = std::hash<std::string>()(body);
+  if (hash == answer_ && !again_) {
+    note_success();  // it is known, and what is wrong with it was said
+    return;
+  }
+  auto response = read_text_response(body, "response", type_);
+  if (!response) {
+    note_failure(response.error().message);
+    return;
+  }
+  note_success();
+  const auto rejections = events_.apply(response->update, response->rejections);
+  error_ = describe(type_, rejections);
+  ++(rejections.empty() ? facts_.acks : facts_.nacks);
+  if (!again_) {  // else it was the answer to another question
+    answer_ = hash;
+    version_ = rejections.empty() ? response->update.version : version_;
+  }
+}
+
+void RestFeed::note_success() {
+  facts_.connected = true;
+  facts_.last_error.clear();
+}
+
+void RestFeed::note_failure(const std::string& words) {
   ++facts_.failures;
   facts_.connected = false;
   if (words != facts_.last_error) {
@@ -129,7 +154,6 @@ void RestFeed::fail(const std::string& words) {
                                             kPaths[static_cast<std::size_t>(type_)], words));
   }
   facts_.last_error = words;
-  schedule();
   if (events_.failed) {
     events_.failed();
   }

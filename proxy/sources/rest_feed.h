@@ -1,9 +1,11 @@
 // RestFeed: resources of one type by REST: POST /v3/discovery:clusters with a DiscoveryRequest in JSON, each
-// refresh_delay. Owned by DynamicConfig; main thread. Source: Envoy's xDS protocol, "REST endpoints".
+// refresh_delay, and at once when something new is wanted. An answer that is the last one again changes nothing. Owned
+// by DynamicConfig; main thread. Source: Envoy's xDS protocol, "REST endpoints".
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,7 +32,9 @@ class RestFeed final : public Feed {
   void poll();
   void schedule();
   void on_answer(std::expected<consul::Answer, consul::Failure> outcome);
-  void fail(const std::string& words);
+  void take(const std::string& body);
+  void note_success();
+  void note_failure(const std::string& words);
   std::string body() const;
 
   const net::ConnectionContext context_;
@@ -44,8 +48,10 @@ class RestFeed final : public Feed {
 
   bool all_ = false;
   std::set<std::string> names_;
-  std::string version_;  // accepted
-  std::string error_;    // of the last answer
+  std::string version_;                // accepted; none while something is wanted that the answer to it may lack
+  std::string error_;                  // of the last answer
+  std::optional<std::size_t> answer_;  // the last one's hash, until something new is wanted
+  bool again_ = false;                 // something new was wanted while a question was under way
   std::vector<Address> used_;
   XdsClientFacts facts_;
   std::unique_ptr<consul::Client> client_;

@@ -16,7 +16,7 @@ SCRIPT = TOP / "scripts/go_control_plane"
 
 @pytest.fixture(scope="module")
 def programs():
-    """The folder with its `test` and `upstream`; built when it is not there."""
+    """The folder with its `test` and `upstream`: scripts/deps has built them."""
     return pathlib.Path(subprocess.run([SCRIPT], check=True, capture_output=True, text=True).stdout.strip())
 
 
@@ -31,6 +31,13 @@ def _source(mode):
 
 
 def _api(mode):
+    if mode == "rest":
+        return {
+            "api_type": "REST",
+            "transport_api_version": "V3",
+            "cluster_names": ["xds_cluster"],
+            "refresh_delay": "0.5s",
+        }
     return {
         "api_type": "DELTA_GRPC" if mode.startswith("delta") else "GRPC",
         "transport_api_version": "V3",
@@ -44,20 +51,18 @@ def _bootstrap(mode, port):
     if mode in ("ads", "delta-ads"):
         dynamic["ads_config"] = _api(mode)
     endpoint = {"endpoint": {"address": _address(port)}}
+    xds_cluster = {
+        "name": "xds_cluster",
+        "connect_timeout": "1s",
+        "load_assignment": {"cluster_name": "xds_cluster", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+    if mode != "rest":
+        xds_cluster["http2_protocol_options"] = {}
     return {
         "node": {"id": "test-id", "cluster": "test-cluster"},
         "admin": {"address": _address(ports.free_port())},
         "dynamic_resources": dynamic,
-        "static_resources": {
-            "clusters": [
-                {
-                    "name": "xds_cluster",
-                    "connect_timeout": "1s",
-                    "http2_protocol_options": {},
-                    "load_assignment": {"cluster_name": "xds_cluster", "endpoints": [{"lb_endpoints": [endpoint]}]},
-                }
-            ]
-        },
+        "static_resources": {"clusters": [xds_cluster]},
     }
 
 
@@ -79,7 +84,7 @@ def _row(count):
     raise RuntimeError("no free ports in a row")
 
 
-@pytest.mark.parametrize("mode", ["ads", "xds", "delta", "delta-ads", "ads-mux"])
+@pytest.mark.parametrize("mode", ["ads", "xds", "delta", "delta-ads", "rest", "ads-mux"])
 def test_go_control_planes_own_test_passes(programs, mode):
     mode, mux = mode.removesuffix("-mux"), mode.endswith("-mux")
     upstream_port, control_port, gateway, als, base = (*[ports.free_port() for _ in range(4)], _row(4))
@@ -94,7 +99,8 @@ def test_go_control_planes_own_test_passes(programs, mode):
     )
     remora = None
     try:
-        remora = proxy.Proxy(binaries.remora(), _bootstrap(mode, control_port), name=f"gcp-{mode}", ready=False)
+        config = _bootstrap(mode, gateway if mode == "rest" else control_port)
+        remora = proxy.Proxy(binaries.remora(), config, name=f"gcp-{mode}", ready=False)
         out, _ = test.communicate(timeout=60)
         assert test.returncode == 0, f"{out}\n{remora.stderr()}"
         assert "passed" in out

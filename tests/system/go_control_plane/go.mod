@@ -1,6 +1,6 @@
 module remora.test/go_control_plane
 
-go 1.26
+go 1.24.0
 
 tool github.com/envoyproxy/go-control-plane/pkg/test/main
 
