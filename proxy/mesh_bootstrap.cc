@@ -1,6 +1,9 @@
 #include "proxy/mesh_bootstrap.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <vector>
 
 #include "core/base/address.h"
 
@@ -58,10 +61,15 @@ std::string dynamic_resources() {
 std::string mesh_bootstrap(const Options& options) {
   const std::string& id = options.service_id.empty() ? options.service : options.service_id;
   std::string text = fmt::format("node: {{id: {}, cluster: {}", quoted(id), quoted(options.service));
+  std::vector<std::string> ours;
   if (!options.consul.empty()) {
-    text += ", metadata: {remora: {consul: true}}";  // control then leaves endpoints to this proxy
+    ours.emplace_back("consul: true");  // control then leaves endpoints to this proxy
   }
-  text += "}\n";
+  if (!options.service_id.empty()) {
+    ours.push_back("service_id: " +
+                   quoted(id));  // of this one alone: while the mesh lacks it, it is no other one's proxy
+  }
+  text += ours.empty() ? "}\n" : fmt::format(", metadata: {{remora: {{{}}}}}}}\n", fmt::join(ours, ", "));
   text += fmt::format("admin: {{address: {}}}\n",
                       socket_address(options.admin.empty() ? kDefaultMeshAdmin : std::string_view(options.admin)));
   if (!options.control.empty()) {

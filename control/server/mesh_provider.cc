@@ -1,5 +1,7 @@
 #include "control/server/mesh_provider.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "core/admin/json.h"
@@ -44,7 +46,14 @@ void MeshProvider::set_catalog(catalog::CatalogPtr catalog) {
 }
 
 NodeResourcesPtr MeshProvider::resources_for(const Node& node) {
-  const translate::ProxyIdentity identity = identity_of(node, *catalog_);
+  translate::ProxyIdentity identity = identity_of(node, *catalog_);
+  if (identity.id.empty()) {
+    translate::ProxyIdentity once = identity;
+    once.id = node.id;
+    if (entries_.contains(once)) {
+      identity = std::move(once);  // an instance that is gone: its proxy does not become another one's
+    }
+  }
   Entry& entry = entries_[identity];
   entry.asked = age_;
   if (entry.checked == catalog_) {
@@ -74,6 +83,13 @@ std::set<std::string, std::less<>> MeshProvider::wanted() const {
 NodeResourcesPtr MeshProvider::translate(const translate::ProxyIdentity& identity, const NodeResourcesPtr& before) {
   ++translations_;
   auto made = std::make_shared<NodeResources>();
+  // The registry may have lost an instance whose application runs on, and calls others through its proxy.
+  if (before != nullptr && !identity.id.empty() && catalog_->find_instance(identity.service, identity.id) == nullptr) {
+    made->sets = before->sets;
+    made->problem = fmt::format("service '{}' has no instance '{}' any more: what it had last goes on",
+                                identity.service, identity.id);
+    return made;
+  }
   const translate::Resources resources = translate::translate(*catalog_, identity);
   const auto take = [&](Type type, const translate::ByName& messages) {
     ResourceSet::ByName by_name;

@@ -3,8 +3,7 @@
 // Owned by control's main; main thread.
 // A node's service is `node.cluster`, and its instance the one whose id is `node.id`, if there is such a one. Its
 // metadata may say, under "remora": {"service_id": "web-1"} which instance it is, {"consul": true} that it watches
-// Consul itself,
-// {"http2": true} that it calls upstreams by HTTP/2.
+// Consul itself, {"http2": true} that it calls upstreams by HTTP/2. When its instance goes, what it had last goes on.
 #pragma once
 
 #include <functional>

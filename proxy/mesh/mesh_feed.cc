@@ -81,7 +81,15 @@ void MeshFeed::on_findings(const catalog::Findings& findings) {
 }
 
 void MeshFeed::on_catalog(catalog::CatalogPtr catalog) {
+  // An edit by mistake; whoever means it stops the proxy.
+  if (facts_.acks > 0 && catalog->find_instance(identity_.service, identity_.id) == nullptr) {
+    facts_.last_error = fmt::format("the mesh in {} has no instance {} any more: what it had last goes on",
+                                    facts_.address, identity_.id.empty() ? identity_.service : identity_.id);
+    events_.log(LogLevel::warn, facts_.last_error);
+    return;
+  }
   facts_.connected = true;
+  facts_.last_error.clear();
   translate::Resources resources = translate::translate(*catalog, identity_);
   for (const Problem& problem : resources.problems) {
     if (std::ranges::find(problems_, problem) == problems_.end()) {

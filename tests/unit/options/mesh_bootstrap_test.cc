@@ -24,10 +24,10 @@ TEST(MeshBootstrap, AsksEveryControlPlane) {
   options.service = "web";
   options.service_id = "web-1";
   options.consul = "127.0.0.1:8500";
-  EXPECT_THAT(
-      mesh_bootstrap(options),
-      AllOf(HasSubstr("id: 'web-1', cluster: 'web', metadata: {remora: {consul: true}}"), HasSubstr("DELTA_GRPC"),
-            HasSubstr("address: '127.0.0.1', port_value: 18000"), HasSubstr("address: '::1', port_value: 18001")));
+  EXPECT_THAT(mesh_bootstrap(options),
+              AllOf(HasSubstr("id: 'web-1', cluster: 'web', metadata: {remora: {consul: true, service_id: 'web-1'}}"),
+                    HasSubstr("DELTA_GRPC"), HasSubstr("address: '127.0.0.1', port_value: 18000"),
+                    HasSubstr("address: '::1', port_value: 18001")));
 }
 
 }  // namespace
