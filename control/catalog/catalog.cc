@@ -33,8 +33,8 @@ const ServiceIntentions* Catalog::intentions_of(std::string_view destination) co
 }
 
 Protocol Catalog::protocol_of(std::string_view service) const {
-  if (const ServiceDefaults* defaults = defaults_of(service); defaults != nullptr && !defaults->protocol.empty()) {
-    return protocol_of_word(defaults->protocol);
+  if (const ServiceDefaults* defaults = defaults_of(service)) {
+    return protocol_of_word(defaults->protocol);  // none said is tcp, as in Consul, whatever proxy-defaults say
   }
   return proxy_defaults == nullptr ? Protocol::tcp : protocol_of_word(proxy_defaults->config.protocol);
 }

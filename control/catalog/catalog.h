@@ -54,7 +54,7 @@ struct Catalog {
   const ServiceResolver* resolver_of(std::string_view service) const;
   const ServiceIntentions* intentions_of(std::string_view destination) const;
 
-  // service-defaults', else proxy-defaults' config.protocol, else tcp.
+  // service-defaults' (which is tcp when they say none); without any, proxy-defaults' config.protocol, else tcp.
   Protocol protocol_of(std::string_view service) const;
   // Is it a name that something here speaks of as its own: an instance, or any config entry of that name?
   bool knows(std::string_view service) const;
