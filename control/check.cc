@@ -125,6 +125,7 @@ const Command kCheckCommand = {
         "Exit code: 0 when there is neither an error nor a warning, else 1; 2 when the flags are wrong.",
     .flags = kFlags,
     .least = 1,
+    .paths = true,
     .run = check};
 
 }  // namespace remora::control

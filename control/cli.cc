@@ -196,9 +196,14 @@ std::string general_help() {
   std::string out =
       "remora-control: turns what people write about a mesh into what proxies run.\n\n"
       "Try it:\n"
-      "  remora-control check mesh.yaml              find every mistake in a mesh file, before it runs\n"
-      "  remora-control check --json mesh.d/ | jq    the same of a folder, for programs\n"
-      "  remora-control help check                   more about a command, with examples\n\n"
+      "  remora-control check mesh.yaml                    find every mistake in a mesh file, before it runs\n"
+      "  remora-control explain --mesh mesh.yaml --from web GET http://api/v2/orders\n"
+      "                                                    what would happen to a request, and which line decides\n"
+      "  remora-control diff mesh.yaml next.yaml           what a change would change, for which proxy\n"
+      "  remora-control serve --mesh mesh.yaml             bring the mesh to the proxies, and each change of it\n"
+      "  remora-control serve --consul 127.0.0.1:8500      the same, out of Consul\n"
+      "  source <(remora-control completion bash)          let the shell complete all this\n"
+      "  remora-control help check                         more about a command, with examples\n\n"
       "Commands:\n";
   for (const Command* command : commands()) {
     out += fmt::format("  {:<20} {}\n", command->name, command->summary);

@@ -50,6 +50,7 @@ struct Command {
   std::span<const Flag> flags;
   std::size_t least = 0;  // positional arguments
   std::size_t most = SIZE_MAX;
+  bool paths = false;                            // the positional arguments are files or folders
   std::span<const std::string_view> words = {};  // those that the positional arguments may be, when they are few
   int (*run)(const Arguments& arguments, const Output& output) = nullptr;
 };

@@ -43,6 +43,7 @@ const Command kDiffCommand = {
     .flags = kFlags,
     .least = 2,
     .most = 2,
+    .paths = true,
     .run = run_diff};
 
 }  // namespace remora::control

@@ -14,6 +14,7 @@
 
 #include "proxy/build_info.h"
 #include "proxy/concurrency.h"
+#include "proxy/help.h"
 #include "proxy/logging.h"
 #include "proxy/mesh/mesh_feed.h"
 #include "proxy/mesh_bootstrap.h"
@@ -174,10 +175,11 @@ int run(std::span<char*> arguments) {
     say(stderr, fmt::format("error: {}\n", options.error().message));
     return 1;
   }
-  if (options->help || options->version || options->hot_restart_version) {
-    say(stdout, options->help      ? help_text()
-                : options->version ? version_text(arguments[0])
-                                   : std::string("disabled\n"));
+  if (options->help || options->version || options->hot_restart_version || !options->completion.empty()) {
+    say(stdout, options->help                  ? help_text()
+                : !options->completion.empty() ? completion_text(options->completion)
+                : options->version             ? version_text(arguments[0])
+                                               : std::string("disabled\n"));
     return 0;
   }
   ignore_signals();

@@ -164,6 +164,14 @@ Result<void> set_admin(Options& options, std::string_view value) {
   return {};
 }
 
+Result<void> set_completion(Options& options, std::string_view value) {
+  if (value != "bash" && value != "zsh" && value != "fish") {
+    return fail(fmt::format("'{}' is no shell that is known here: bash, zsh or fish", value));
+  }
+  options.completion = value;
+  return {};
+}
+
 Result<void> set_strategy(Options& options, std::string_view value) {
   if (value != "gradual" && value != "immediate") {
     return fail(fmt::format("unknown drain strategy '{}': it is gradual or immediate", value));
@@ -212,6 +220,7 @@ constexpr std::array kFlags = {
          seconds<&Options::drain_time>},
     Flag{"admin-address-path", "PATH", "Write the admin's address to this file, once it is known",
          text<&Options::admin_address_path>},
+    Flag{"completion", "SHELL", "Print what lets bash, zsh or fish complete all this, and exit", set_completion},
     Flag{"version", "", "Print the version and exit", on<&Options::version>},
     Flag{"help", "", "Print this and exit (-h)", on<&Options::help>},
 
@@ -371,40 +380,14 @@ Result<Options> parse_options(std::span<const std::string_view> arguments) {
   return options;
 }
 
-std::string help_text() {
-  std::string out =
-      "remora-proxy: a service mesh sidecar that speaks Envoy's API.\n\n"
-      "Try it:\n"
-      "  remora-proxy -c bootstrap.yaml                       serve, one worker for each core\n"
-      "  remora-proxy -c bootstrap.yaml --mode validate       find every mistake in the file, and exit\n"
-      "  remora-proxy --mesh mesh.yaml --service web          from a mesh file, with neither control plane nor Consul\n"
-      "  remora-proxy --control 127.0.0.1:18000 --service web --consul 127.0.0.1:8500\n"
-      "  remora-proxy -c bootstrap.yaml --config-yaml 'node: {id: web-1}'    the file, with one thing changed\n"
-      "  remora-proxy -c bootstrap.yaml -l debug --component-log-level pool:trace\n"
-      "  kill -TERM PID                                       drain: finish what runs, then exit 0\n\n"
-      "Flags (--flag VALUE or --flag=VALUE):\n";
-  for (const Flag& flag : kFlags) {
-    if (!flag.help.empty()) {
-      out += fmt::format("  {:<30} {}\n", fmt::format("--{} {}", flag.name, flag.value), flag.help);
-    }
-  }
-  out += "\nTaken for Envoy's sake, and without effect:\n ";
-  std::size_t column = 1;
-  for (const Flag& flag : kFlags) {
-    if (flag.help.empty()) {
-      if (column + flag.name.size() + 3 > 100) {
-        out += "\n ";
-        column = 1;
-      }
-      out += fmt::format(" --{}", flag.name);
-      column += flag.name.size() + 3;
-    }
-  }
-  out +=
-      "\n\nSignals: TERM or INT drains, and a second one exits at once; USR1 opens log files anew; HUP is ignored.\n"
-      "Exit code: 0 after a drain or a valid configuration, 1 when the start failed.\n"
-      "More: docs/cli.md, and the admin's /help while it runs.\n";
-  return out;
+std::span<const FlagWords> flag_words() {
+  static constexpr auto kWords = [] {
+    std::array<FlagWords, kFlags.size()> words;
+    std::ranges::transform(kFlags, words.begin(),
+                           [](const Flag& flag) { return FlagWords{flag.name, flag.value, flag.help}; });
+    return words;
+  }();
+  return kWords;
 }
 
 }  // namespace remora::proxy

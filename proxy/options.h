@@ -61,6 +61,7 @@ struct Options {
   bool disable_hot_restart = false;
 
   // Asks for a text instead of a proxy.
+  std::string completion;  // of a shell
   bool help = false;
   bool version = false;
   bool hot_restart_version = false;
@@ -69,7 +70,14 @@ struct Options {
 // `arguments` without the program's name. Errors name the flag, and the nearest one that exists.
 Result<Options> parse_options(std::span<const std::string_view> arguments);
 
-std::string help_text();
+// One flag, for whoever explains them: its name, how its value is called (empty: it is a switch), and what it says
+// (empty: it is taken for Envoy's sake, and without effect). In the order of --help.
+struct FlagWords {
+  std::string_view name;
+  std::string_view value;
+  std::string_view help;
+};
+std::span<const FlagWords> flag_words();
 
 // Names that --log-level and /logging take ("warn" is "warning").
 bool is_log_level(std::string_view name);

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 
 import pytest
@@ -119,24 +117,3 @@ def test_help_teaches_by_example():
         assert command in general.stdout
     assert control().returncode == 2
     assert control("--version").stdout.startswith("remora-control  version: ")
-
-
-def test_bash_completes(folder):
-    script = control("completion", "bash").stdout
-    ask = """
-      source /dev/stdin <<< "$SCRIPT"
-      try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _remora_control; echo "${COMPREPLY[*]}"; }
-      try remora-control ch
-      try remora-control check --j
-      try remora-control check me
-      try remora-control completion z
-    """
-    done = subprocess.run(
-        ["bash", "--norc", "-c", ask], env={**os.environ, "SCRIPT": script}, capture_output=True, text=True, cwd=folder
-    )
-    assert done.stdout.split("\n")[:4] == ["check", "--json", "mesh.yaml", "zsh"], done.stderr
-    for shell in ("zsh", "fish"):
-        text = control("completion", shell).stdout
-        assert "check" in text and "json" in text
-        if shutil.which(shell):
-            subprocess.run([shell, "-n"], input=text, text=True, check=True)

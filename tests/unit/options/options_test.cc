@@ -4,6 +4,8 @@
 
 #include <initializer_list>
 
+#include "proxy/help.h"
+
 namespace remora::proxy {
 namespace {
 
@@ -118,6 +120,17 @@ TEST(Options, HelpTeachesByExample) {
                           HasSubstr("--disable-hot-restart")));
   for (std::size_t at = 0, end = 0; (end = help.find('\n', at)) != std::string::npos; at = end + 1) {
     EXPECT_LE(end - at, 120u) << help.substr(at, end - at);
+  }
+}
+
+TEST(Options, EveryFlagIsCompleted) {
+  EXPECT_EQ(parse({"--completion", "zsh"})->completion, "zsh");
+  EXPECT_THAT(error_of({"--completion", "csh"}), HasSubstr("bash, zsh or fish"));
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const std::string text = completion_text(shell);
+    for (const FlagWords& flag : flag_words()) {
+      EXPECT_THAT(text, HasSubstr(std::string(flag.name))) << shell;
+    }
   }
 }
 
