@@ -143,7 +143,7 @@ class ControlPlane final : catalog::CatalogEvents {
         output_.err("error: the mesh cannot be served as it is: see above; `remora-control check` says more\n");
         return kFound;
       }
-      provider_.set_catalog(loaded.catalog);
+      take(loaded.catalog);
     }
     if (const auto listening = ads_.listen(wishes.listen); !listening) {
       output_.err(fmt::format("error: --listen {}: {}\n", wishes.listen.to_string(), listening.error().message));
@@ -177,7 +177,15 @@ class ControlPlane final : catalog::CatalogEvents {
 
   void on_catalog(catalog::CatalogPtr catalog) override {
     log(fmt::format("the mesh changed: {} services", catalog->services.size()));
+    take(std::move(catalog));
+  }
+
+  void take(catalog::CatalogPtr catalog) {
+    const std::string before = provider_.notice();
     provider_.set_catalog(std::move(catalog));
+    if (const std::string notice = provider_.notice(); notice != before && !notice.empty()) {
+      log("warning: " + notice);
+    }
   }
 
   void on_findings(const catalog::Findings& findings) override {

@@ -69,6 +69,7 @@ enum class Id : std::uint8_t {
   workers,
   config_version,
   config_update_time,
+  intentions_not_enforced,
   discovery_age,
   discovery_failing,
   discovery_holding,

@@ -243,6 +243,7 @@ void Sidecar::on_published(const Publisher::Result& result) {
     REMORA_LOG(log_, err, "{}. What listened under that name before goes on as it was; tried again every {} s",
                error.words, Publisher::kRetry.count());
   }
+  tell_what_is_not_enforced();
 }
 
 void Sidecar::on_started(const Publisher::Result& result) {
@@ -263,6 +264,7 @@ void Sidecar::on_started(const Publisher::Result& result) {
   if (snapshot_->listeners.empty()) {
     REMORA_LOG(log_, warn, "the configuration has no listeners: nothing will be proxied");
   }
+  tell_what_is_not_enforced();
   lifecycle_.started();
   if (discovery_ != nullptr) {
     discovery_->enroll();
@@ -284,6 +286,15 @@ void Sidecar::register_metrics() {
   if (discovery_ != nullptr) {
     discovery_->register_metrics(registry_);
   }
+  registry_.on_scrape_each(Id::intentions_not_enforced, [this] {
+    metrics::Registry::Samples samples;
+    for (const auto& listener : snapshot_->listeners) {
+      if (listener->intentions_not_enforced) {
+        samples.push_back({{listener->name}, 1.0});
+      }
+    }
+    return samples;
+  });
   registry_.on_scrape(Id::draining, {},
                       [this] { return lifecycle_.state() == Lifecycle::State::draining ? 1.0 : 0.0; });
 }

@@ -63,6 +63,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   void act(const Lifecycle::Actions& actions);
   void rearm();
   void reopen_all_logs();
+  void tell_what_is_not_enforced();
 
   // sidecar_facts.cc: what admin shows and asks for
   admin::ServerFacts server() const override;
@@ -111,7 +112,8 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   std::unique_ptr<ActiveChecks> checks_;          // null: nothing is checked
   std::vector<metrics::WorkerMetrics*> numbers_;  // by worker
   AccessLogWriter access_log_;
-  bool access_logged_ = false;                          // workers have queues for it
+  std::string unenforced_;      // listeners whose intentions nobody enforces, as the log knows them
+  bool access_logged_ = false;  // workers have queues for it
   std::vector<std::unique_ptr<WorkerThread>> workers_;  // after all that they use
 
   Lifecycle lifecycle_;

@@ -86,10 +86,27 @@ std::vector<admin::ClusterFacts> Sidecar::clusters() const {
   return out;
 }
 
+// Each time that it becomes true of other listeners.
+void Sidecar::tell_what_is_not_enforced() {
+  std::string names;
+  for (const auto& listener : snapshot_->listeners) {
+    if (listener->intentions_not_enforced) {
+      names += fmt::format("{}'{}'", names.empty() ? "" : ", ", listener->name);
+    }
+  }
+  if (!names.empty() && names != unenforced_) {
+    REMORA_LOG(log_, warn,
+               "intentions are written for what listener {} lets in, and are not enforced: anybody may call it. "
+               "The mesh accepts that by allow_unauthenticated in proxy-defaults",
+               names);
+  }
+  unenforced_ = std::move(names);
+}
+
 std::vector<admin::ListenerFacts> Sidecar::listeners() const {
   std::vector<admin::ListenerFacts> out;
   for (const Publisher::Listening& listening : publisher_.listening()) {
-    out.push_back({listening.config->name, listening.address});
+    out.push_back({listening.config->name, listening.address, listening.config->intentions_not_enforced});
   }
   return out;
 }

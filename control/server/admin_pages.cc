@@ -137,6 +137,11 @@ std::string json_of_any(const std::string& bytes) {
   return fmt::format("{{\"@type\":{},\"bytes\":{}}}", admin::json_quote(message.type_url()), message.value().size());
 }
 
+std::string notice_line(const ResourceProvider& provider) {
+  const std::string notice = provider.notice();
+  return notice.empty() ? std::string() : fmt::format("notice: {}\n", notice);
+}
+
 class Families {
  public:
   void add(const std::string& name, const std::string& help, prometheus::MetricType type,
@@ -182,7 +187,9 @@ admin::AdminResponse ControlPages::answer(const admin::AdminRequest& request) {
   return admin::text(fmt::format("there is no page {}; there are:\n{}", request.path, kPages), 404);
 }
 
-admin::AdminResponse ControlPages::index() const { return admin::text(fmt::format("remora-control\n{}", kPages)); }
+admin::AdminResponse ControlPages::index() const {
+  return admin::text(fmt::format("remora-control\n{}{}", notice_line(provider_), kPages));
+}
 
 admin::AdminResponse ControlPages::ready() const {
   return provider_.ready() ? admin::text("LIVE\n") : admin::text("there is no mesh to serve yet\n", 503);
@@ -190,14 +197,18 @@ admin::AdminResponse ControlPages::ready() const {
 
 admin::AdminResponse ControlPages::nodes(bool as_json) const {
   if (!as_json) {
-    std::string out;
+    std::string out = notice_line(provider_);
     for (const auto& [id, stream] : server_.streams()) {
       print_stream(out, *stream);
     }
-    return admin::text(out.empty() ? "nobody is connected\n" : std::move(out));
+    return admin::text(server_.streams().empty() ? out + "nobody is connected\n" : std::move(out));
   }
   admin::JsonWriter json;
-  json.begin_object().key("nodes").begin_array();
+  json.begin_object();
+  if (const std::string notice = provider_.notice(); !notice.empty()) {
+    json.key("notice").string(notice);
+  }
+  json.key("nodes").begin_array();
   for (const auto& [id, stream] : server_.streams()) {
     write_stream(json, *stream);
   }
@@ -269,6 +280,9 @@ admin::AdminResponse ControlPages::metrics() const {
   const auto one = [](auto value) { return std::vector<std::pair<std::string, double>>{{"", double(value)}}; };
   Families families;
   families.add("remora_control_ready", "1 once there is a mesh to serve.", Kind::Gauge, one(provider_.ready() ? 1 : 0));
+  families.add("remora_control_intentions_not_enforced",
+               "1: intentions are written, and nobody enforces them (proxy-defaults: allow_unauthenticated).",
+               Kind::Gauge, one(provider_.notice().empty() ? 0 : 1));
   families.add("remora_control_nodes", "Proxies that are connected.", Kind::Gauge, one(nodes.size()));
   families.add("remora_control_nodes_refusing", "Proxies whose last answer about some type was a NACK.", Kind::Gauge,
                one(refusing.size()));

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "control/translate/access.h"
 #include "core/admin/json.h"
 #include "envoy/config/cluster/v3/cluster.pb.h"
 
@@ -43,6 +44,10 @@ void MeshProvider::set_catalog(catalog::CatalogPtr catalog) {
   if (changed_) {
     changed_();
   }
+}
+
+std::string MeshProvider::notice() const {
+  return catalog_ == nullptr ? std::string() : translate::unenforced_notice(*catalog_);
 }
 
 NodeResourcesPtr MeshProvider::resources_for(const Node& node) {

@@ -30,6 +30,7 @@ class MeshProvider final : public ResourceProvider {
   std::set<std::string, std::less<>> wanted() const;
   void on_reached(std::function<void()> reached) { reached_ = std::move(reached); }
   bool ready() const override { return catalog_ != nullptr; }
+  std::string notice() const override;  // that intentions are not enforced
 
   std::uint64_t translations() const { return translations_; }  // ever made
 

@@ -216,6 +216,22 @@ Problems unenforced_intentions(const catalog::Catalog& catalog) {
   return result;
 }
 
+std::string unenforced_notice(const catalog::Catalog& catalog) {
+  if (!unauthenticated_allowed(catalog) || (catalog.intentions.empty() && catalog.allow_by_default)) {
+    return {};
+  }
+  return fmt::format("{} not enforced, since proxy-defaults says allow_unauthenticated: everybody may call everybody",
+                     catalog.intentions.empty() ? std::string("Consul's default policy, to deny, is")
+                     : catalog.intentions.size() == 1
+                         ? fmt::format("the intentions for '{}' are", catalog.intentions.begin()->first)
+                         : fmt::format("the intentions for {} services are", catalog.intentions.size()));
+}
+
+bool is_unenforced(const catalog::Catalog& catalog, const std::string& destination) {
+  return unauthenticated_allowed(catalog) &&
+         (!catalog.allow_by_default || !intentions_for(catalog, destination).empty());
+}
+
 bool closed_by_intentions(const catalog::Catalog& catalog, const std::string& destination) {
   if (unauthenticated_allowed(catalog)) {
     return false;

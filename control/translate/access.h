@@ -26,6 +26,10 @@ envoy::config::rbac::v3::RBAC make_rbac(const catalog::Catalog& catalog, const s
 
 // That intentions are written and cannot be enforced; none where proxy-defaults says allow_unauthenticated.
 Problems unenforced_intentions(const catalog::Catalog& catalog);
+// That intentions are written, or Consul denies by default, and nobody enforces it, since proxy-defaults says
+// allow_unauthenticated: words for people; empty: no such thing. The second: about this service.
+std::string unenforced_notice(const catalog::Catalog& catalog);
+bool is_unenforced(const catalog::Catalog& catalog, const std::string& destination);
 // Must the inbound side of this service stay closed, since somebody restricts it and nobody can be recognised?
 bool closed_by_intentions(const catalog::Catalog& catalog, const std::string& destination);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <google/protobuf/util/json_util.h>
 
+#include "control/translate/access.h"
 #include "control/translate/protos.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
@@ -132,6 +133,10 @@ std::optional<ListenerPlan> plan_inbound(const catalog::Catalog& catalog, const 
     address = "0.0.0.0";
   }
   ListenerPlan plan = make_plan(catalog, "inbound/" + service.name, service.name, core_v3::INBOUND);
+  if (is_unenforced(catalog, service.name)) {  // the proxy says so wherever people look
+    (*remora_settings(*plan.listener.mutable_metadata()).mutable_fields())["intentions_not_enforced"].set_bool_value(
+        true);
+  }
   set_address(*plan.listener.mutable_address(), address, port);
   return plan;
 }

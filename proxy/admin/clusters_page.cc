@@ -243,6 +243,9 @@ AdminResponse AdminPages::listeners(const AdminRequest& request) {
     std::string page;
     for (const ListenerFacts& listener : facts_.listeners()) {
       page += fmt::format("{}::{}\n", listener.name, listener.address.to_string());
+      if (listener.intentions_not_enforced) {
+        page += fmt::format("{}::intentions_not_enforced::true\n", listener.name);
+      }
     }
     return text(std::move(page));
   }
@@ -251,6 +254,9 @@ AdminResponse AdminPages::listeners(const AdminRequest& request) {
   for (const ListenerFacts& listener : facts_.listeners()) {
     out.begin_object().key("name").string(listener.name).key("local_address");
     write_address(out, listener.address);
+    if (listener.intentions_not_enforced) {
+      out.key("remora").begin_object().key("intentions_not_enforced").boolean(true).end_object();
+    }
     out.end_object();
   }
   return json(out.end_array().end_object().take());

@@ -67,6 +67,7 @@ struct ClusterFacts {
 struct ListenerFacts {
   std::string name;
   Address address;
+  bool intentions_not_enforced = false;
 };
 
 struct ServerFacts {

@@ -123,6 +123,8 @@ struct Listener {
   std::uint32_t tcp_backlog_size = 4096;
   std::uint64_t per_connection_buffer_limit_bytes = 1024 * 1024;
   bool bind_to_port = true;
+  // filter_metadata.remora.intentions_not_enforced: some are written for this service; for people, it changes nothing
+  bool intentions_not_enforced = false;
   std::variant<HttpConnectionManager, TcpProxy> chain;  // the one filter chain's one filter
 
   // REQUIRES: HTTP is spoken here.

@@ -295,6 +295,7 @@ std::shared_ptr<const model::Listener> read_listener(const Scope& scope, const l
   const Scope metadata = scope.field("metadata");
   const ListenerExtras extras = read_listener_extras(metadata, message.metadata());
   result->service = extras.service.empty() ? environment.default_service : extras.service;
+  result->intentions_not_enforced = extras.intentions_not_enforced;
   add_extras(metadata, extras, *result);
   return result;
 }

@@ -92,6 +92,7 @@ struct ListenerExtras {
   std::string service;
   std::uint64_t max_request_body_bytes = 0;
   model::Tracing::Begin trace_format = model::Tracing::Begin::w3c;
+  bool intentions_not_enforced = false;
 };
 RouteExtras read_route_extras(const Scope& metadata, const core_v3::Metadata& message);
 ListenerExtras read_listener_extras(const Scope& metadata, const core_v3::Metadata& message);

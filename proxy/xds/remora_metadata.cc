@@ -147,6 +147,7 @@ ListenerExtras read_listener_extras(const Scope& metadata, const core_v3::Metada
     result.max_request_body_bytes = settings.whole("max_request_body_bytes", 0, 1, std::uint64_t{1} << 50);
     static constexpr Begin kFormats[] = {Begin::w3c, Begin::b3, Begin::b3_multi};
     result.trace_format = kFormats[settings.word("trace_format", {"w3c", "b3", "b3_multi"})];
+    result.intentions_not_enforced = settings.flag("intentions_not_enforced", false);
   });
   return result;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import json
 import os
 import pathlib
 import subprocess
@@ -256,6 +257,29 @@ def test_a_start_with_a_bad_mesh_names_every_error_and_ends(mesh):
         )
         assert done.returncode == 1
         assert "protocl" in done.stderr and "prt" in done.stderr
+
+
+def test_intentions_that_nobody_enforces_are_told_everywhere(mesh, control):
+    web = start(mesh, "--control", control.address)
+    assert web.metric("remora_intentions_not_enforced") == 0 and "notice" not in control.admin("/nodes")[1]
+    mesh.entries["who"] = {"kind": "service-intentions", "name": "web", "sources": [{"name": "x", "action": "deny"}]}
+    mesh.write()  # refused, since they could not be enforced
+    until(lambda: "allow_unauthenticated" in control.log(), what="the way out in control's log")
+    mesh.entries["defaults of all"] = {
+        "kind": "proxy-defaults",
+        "name": "global",
+        "config": {"allow_unauthenticated": True},
+    }
+    mesh.write()
+    until(lambda: "inbound/web::intentions_not_enforced::true" in web.admin("/listeners").text, what="the proxy's page")
+    assert '"intentions_not_enforced":true' in web.admin("/listeners?format=json").text.replace(" ", "")
+    assert web.metric("remora_intentions_not_enforced", listener="inbound/web") == 1
+    assert "'inbound/web' lets in, and are not enforced" in web.proxy.stderr()
+    assert control.admin("/nodes")[1].startswith("notice: the intentions for 'web' are not enforced")
+    assert "not enforced" in json.loads(control.admin("/nodes?format=json")[1])["notice"]
+    assert "remora_control_intentions_not_enforced 1" in control.admin("/metrics")[1]
+    assert "warning: the intentions for 'web' are not enforced" in control.log()
+    web.proxy.stop()
 
 
 def test_a_service_that_the_mesh_does_not_know(mesh):

@@ -169,6 +169,9 @@ TEST_F(Chains, NobodyIsLetInWhereIntentionsCannotBeEnforced) {
   const Resources open = translate(catalog, {.service = "web"});
   EXPECT_FALSE(open.has_errors());
   EXPECT_TRUE(open.clusters.contains("local_app"));
+  EXPECT_THAT(json_of(*open.listeners.at("inbound/web")), HasSubstr("\"intentions_not_enforced\": true"));
+  EXPECT_THAT(unenforced_notice(catalog), HasSubstr("allow_unauthenticated"));
+  EXPECT_EQ(unenforced_notice({}), "");
 }
 
 TEST_F(Chains, IntentionsAsRbac) {
