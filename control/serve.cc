@@ -304,7 +304,7 @@ int serve(const Arguments& arguments, const Output& output) {
 const Command kServeCommand = {
     .name = "serve",
     .arguments = "",
-    .summary = "bring the mesh to the proxies, and each change of it",
+    .summary = "Bring the mesh to the proxies, and each change of it",
     .about =
         "Reads the mesh out of files, or out of Consul, follows it, and serves every proxy that connects its part of "
         "it,\n"

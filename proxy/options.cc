@@ -198,7 +198,7 @@ constexpr std::array kFlags = {
          text<&Options::consul_token_file>},
     Flag{"consul-ca-file", "PATH", "Who may have signed the certificate of an https agent (the system's)",
          text<&Options::consul_ca_file>},
-    Flag{"register", "PATH", "A service definition, JSON, to register with the agent while this runs; gone on drain",
+    Flag{"register", "PATH", "A service definition, YAML or JSON, to register with the agent; gone on drain",
          text<&Options::register_file>},
     Flag{"admin", "IP:PORT", "With --mesh or --control: the admin interface (127.0.0.1:15000)", set_admin},
     Flag{"mode", "MODE", "serve, or validate: report every error of the configuration and exit", set_mode},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import pytest
@@ -109,11 +110,37 @@ def test_help_teaches_by_example():
     general = control("--help")
     assert general.returncode == 0
     assert "remora-control check mesh.yaml" in general.stdout
-    for command in ("check", "completion"):
+    commands = re.findall(r"^  ([a-z-]+) {2,}[A-Z]", general.stdout.split("Commands:")[1], re.M)
+    assert {"serve", "check", "explain", "diff", "envoy-bootstrap", "completion"} <= set(commands)
+    for command in commands:
         one = control(command, "--help")
         assert (one.returncode, one.stderr) == (0, "")
         assert f"  remora-control {command} " in one.stdout or f"(remora-control {command} " in one.stdout
         assert one.stdout == control("help", command).stdout
-        assert command in general.stdout
     assert control().returncode == 2
     assert control("--version").stdout.startswith("remora-control  version: ")
+
+
+def flags_in(help_text: str) -> set[str]:
+    return set(re.findall(r"^  (?:-\w, )?(--[\w-]+)", help_text, re.M)) | set(re.findall(r"^  (-\w), --", help_text, re.M))
+
+
+def examples_in(help_text: str):
+    """The words of each example, without what a shell does with it."""
+    for line in re.findall(r"^  (?!-).*?(remora-(?:control|proxy) .*)$", help_text, re.M):
+        yield re.split(r"  |[|>)&]", line)[0].split()
+
+
+def test_each_example_of_help_is_one_that_works():
+    """Each flag that an example uses is one that the same help explains."""
+    text = control("--help").stdout
+    helps = {name: control(name, "--help").stdout for name in {words[1] for words in examples_in(text)} - {"help"}}
+    proxy = subprocess.run([binaries.remora(), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    seen = 0
+    for whole in (text, *helps.values(), proxy):
+        for program, command, *rest in examples_in(whole):
+            known = flags_in(proxy) | {"-c", "-l"} if program == "remora-proxy" else flags_in(helps.get(command, ""))
+            used = {word.split("=")[0] for word in (command, *rest) if re.match(r"--?[a-zA-Z]", word)}
+            assert used <= known, (program, command, rest)
+            seen += 1
+    assert seen > 15

@@ -243,6 +243,17 @@ def test_a_bad_edit_is_named_and_the_last_good_mesh_goes_on(web, mesh):
     until(lambda: {web.fetch(get("/")).body for _ in range(5)} == {b"two"}, what="the mended file")
 
 
+def test_an_edit_that_drops_the_service_itself_leaves_its_sidecar_alone(web, mesh):
+    dropped = mesh.services.pop(0)
+    mesh.write()
+    words = until(lambda: "any more" in web.proxy.stderr() and web.proxy.stderr(), what="the words")
+    assert f"the mesh in {mesh.path} has no instance web any more: what it had last goes on" in words
+    assert web.fetch(get("/")).status == 200
+    mesh.services.insert(0, dropped)
+    mesh.split(0)
+    until(lambda: {web.fetch(get("/")).body for _ in range(5)} == {b"two"}, what="the mended file")
+
+
 def test_a_start_with_a_bad_mesh_names_every_error_and_ends(mesh):
     mesh.entries["defaults"]["protocl"] = "http"
     mesh.services[1]["prt"] = 1
