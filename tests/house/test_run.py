@@ -166,6 +166,15 @@ def test_the_metrics_and_the_clusters(shop):
     assert re.search(rf"^api/v1::127\.0\.0\.1:{shop.base + 3}::health_flags::healthy$", clusters, re.M), clusters
 
 
+@with_file
+def test_a_second_one_in_the_same_folder_is_refused(shop):
+    words = ["scripts/run", "--ports", str(free_base())]
+    done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "another one runs in this folder" in done.stderr
+    assert (TOP / "build/run/mesh.yaml").exists()
+
+
 # ---- the mesh changes, in its file
 
 
