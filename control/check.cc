@@ -6,6 +6,7 @@
 #include <map>
 
 #include "control/catalog/mesh_files.h"
+#include "control/check_translation.h"
 #include "control/commands.h"
 #include "control/source_lines.h"
 #include "core/admin/json.h"
@@ -98,7 +99,10 @@ void say_json(const catalog::Loaded& loaded, bool fine, const Output& output) {
 }
 
 int check(const Arguments& arguments, const Output& output) {
-  const catalog::Loaded loaded = catalog::MeshFiles(arguments.positional).load();
+  catalog::Loaded loaded = catalog::MeshFiles(arguments.positional).load();
+  if (loaded.catalog != nullptr) {
+    add_translation(loaded);
+  }
   const bool fine = count(loaded.findings, Severity::error) == 0 && count(loaded.findings, Severity::warning) == 0;
   if (arguments.has("json")) {
     say_json(loaded, fine, output);
@@ -115,7 +119,8 @@ const Command kCheckCommand = {
     .arguments = "PATH…",
     .summary = "Find every mistake in mesh files, before they run",
     .about =
-        "PATH is a file, or a folder of *.yaml, *.yml and *.json. Several paths make one mesh.\n"
+        "PATH is a file, or a folder of *.yaml, *.yml and *.json. Several paths make one mesh. Once it is sound by\n"
+        "itself, it is translated for each of its proxies, and what cannot be done of it is found too.\n"
         "An error is why a mesh is not taken; a warning is what will not do what it was written for; a note is\n"
         "what somebody should know.\n\n"
         "  remora-control check mesh.yaml\n"

@@ -150,14 +150,15 @@ void set_hash_policies(const ChainRoute& route, route_v3::RouteAction& to) {
   }
 }
 
-void warn_of_extensions(const catalog::Extensions& extensions, const std::string& route, Problems& problems) {
+// Told where it is written, once, however many routes it is about.
+void warn_of_extensions(const catalog::Extensions& extensions, Problems& problems) {
   if (extensions.fault) {
     problems.push_back({Problem::Severity::warning, extensions.fault->place,
-                        fmt::format("{}: fault is not supported by this version of Remora", route)});
+                        "`fault` is not supported by this version of Remora: requests go on without it"});
   }
   if (extensions.request_mirror_policies && !extensions.request_mirror_policies->empty()) {
     problems.push_back({Problem::Severity::warning, extensions.request_mirror_policies->front().place,
-                        fmt::format("{}: request_mirror_policies is not supported by this version of Remora", route)});
+                        "`request_mirror_policies` is not supported by this version of Remora: no copies are sent"});
   }
 }
 
@@ -171,7 +172,7 @@ void set_action(const Call& call, const ProxyIdentity& identity, const ChainRout
   set_hash_policies(route, action);
   const catalog::Extensions extensions =
       call_extensions(call, route.service, route.route == nullptr ? nullptr : &route.route->extensions);
-  warn_of_extensions(extensions, to.name(), problems);
+  warn_of_extensions(extensions, problems);
   if (route.route == nullptr) {
     return;
   }

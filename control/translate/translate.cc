@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
+#include <tuple>
 
 #include "control/translate/access.h"
 #include "control/translate/chain.h"
@@ -45,8 +47,10 @@ class Translation {
 
   static void settle_problems(Problems& problems) {
     Problems once;
+    // Places compare equal, whatever they say: they are no part of a value. Here they are.
+    std::set<std::tuple<Problem::Severity, std::string, std::string>> seen;
     for (Problem& one : problems) {
-      if (std::ranges::find(once, one) == once.end()) {
+      if (seen.emplace(one.severity, one.place.to_string(), one.message).second) {
         once.push_back(std::move(one));
       }
     }

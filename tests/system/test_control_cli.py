@@ -144,3 +144,20 @@ def test_each_example_of_help_is_one_that_works():
             assert used <= known, (program, command, rest)
             seen += 1
     assert seen > 15
+
+
+def test_check_finds_what_translation_leaves_out(folder):
+    mesh = GOOD.replace("meta: {version: \"2\"}}", "meta: {version: \"2\"}, check: {grpc: \"10.0.0.3:9001\", interval: 5s}}")
+    mesh += "  - {kind: proxy-defaults, config: {fault: {abort: {http_status: 503}}}}\n"
+    mesh += "  - {kind: service-router, name: api, routes: [{match: {http: {path_prefix: /a}}}, {match: {http: {path_prefix: /b}}}]}\n"
+    (folder / "mesh.yaml").write_text(mesh)
+    done = control("check", "mesh.yaml", cwd=folder)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("mesh.yaml:")]
+    assert len(lines) == 2, done.stderr  # each once, however many routes and proxies it is about
+    assert lines[0].startswith("mesh.yaml:4:88: warning: ") and "a check of 'api-2' is not carried out" in lines[0]
+    assert lines[1].startswith("mesh.yaml:8:44: warning: ") and "`fault` is not supported" in lines[1]
+    assert done.stderr.endswith("2 warnings in 1 file\n")
+    answer = json.loads(control("check", "--json", "mesh.yaml", cwd=folder).stdout)
+    assert (answer["ok"], answer["errors"], answer["warnings"]) == (False, 0, 2)
+    assert [finding["line"] for finding in answer["findings"]] == [4, 8]
