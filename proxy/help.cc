@@ -132,6 +132,7 @@ std::string help_text() {
       "  remora-proxy -c bootstrap.yaml --config-yaml 'node: {id: web-1}'    the file, with one thing changed\n"
       "  remora-proxy -c bootstrap.yaml -l debug --component-log-level pool:trace\n"
       "  source <(remora-proxy --completion bash)             let the shell complete all this\n"
+      "  remora-proxy route GET http://api/v2 -H 'x-user: a'  what a running proxy would do (route --help)\n"
       "  kill -TERM PID                                       drain: finish what runs, then exit 0\n\n"
       "Flags (--flag VALUE or --flag=VALUE):\n";
   for (const FlagWords& flag : flag_words()) {

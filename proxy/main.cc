@@ -19,6 +19,7 @@
 #include "proxy/mesh/mesh_feed.h"
 #include "proxy/mesh_bootstrap.h"
 #include "proxy/options.h"
+#include "proxy/route_command.h"
 #include "proxy/sidecar.h"
 #include "proxy/xds/bootstrap.h"
 
@@ -170,6 +171,11 @@ int serve(const Options& options, Logging& logging) {
 
 int run(std::span<char*> arguments) {
   std::vector<std::string_view> flags(arguments.begin() + 1, arguments.end());
+  if (!flags.empty() && flags[0] == "route") {
+    return run_route_command(
+        std::span(flags).subspan(1), [](std::string_view words) { say(stdout, words); },
+        [](std::string_view words) { say(stderr, words); });
+  }
   const auto options = parse_options(flags);
   if (!options) {
     say(stderr, fmt::format("error: {}\n", options.error().message));

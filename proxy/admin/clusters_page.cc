@@ -194,13 +194,35 @@ void write_json(JsonWriter& json, const ClusterFacts& cluster) {
   }
   json.end_array().end_object();
   json.key("observability_name").string(cluster.observability_name);
-  if (!cluster.breaker.empty()) {
-    json.key("remora").begin_object().key("breaker").string(cluster.breaker).end_object();
+  if (!cluster.breaker.empty() || cluster.discovery) {  // Envoy has no word for these
+    json.key("remora").begin_object();
+    if (!cluster.breaker.empty()) {
+      json.key("breaker").string(cluster.breaker);
+    }
+    if (cluster.discovery) {
+      json.key("discovery");
+      write_discovery(json, *cluster.discovery);
+    }
+    json.end_object();
   }
   json.end_object();
 }
 
 }  // namespace
+
+void write_discovery(JsonWriter& json, const DiscoveryFacts& discovery) {
+  json.begin_object().key("source").string(discovery.source);
+  json.key("age_seconds").raw(fmt::format("{:.1f}", seconds(discovery.age)));
+  if (!discovery.failing.empty()) {
+    json.key("failing").string(discovery.failing);
+  }
+  json.key("holding").boolean(discovery.holding);
+  json.key("skipped").begin_array();
+  for (const std::string& skipped : discovery.skipped) {
+    json.string(skipped);
+  }
+  json.end_array().end_object();
+}
 
 void write_address(JsonWriter& json, const Address& address) {
   json.begin_object();

@@ -24,6 +24,11 @@ constexpr std::array kConfigDump = {
     Parameter{"mask", "Only these fields, such as bootstrap.node; with resource, of each of its elements"},
     Parameter{"name_regex", "Only resources whose whole name matches this regular expression (RE2)"},
     Parameter{"include_eds", "Endpoints too, with their health as it is now", "", true}};
+constexpr std::array kRoute = {
+    Parameter{"url", "HOST[:PORT]/PATH; its listener is found by the port, or by the service that it names"},
+    Parameter{"method", "GET unless said"}, Parameter{"header", "NAME: VALUE; may be given several times"},
+    Parameter{"listener", "The listener's name, where the URL does not tell"},
+    Parameter{"format", "File format to use", "text json"}};
 constexpr std::array kLogging = {Parameter{"paths", "Change several: <logger1>:<level1>,<logger2>:<level2>"},
                                  Parameter{"level", "Change all loggers", kLevelNames}};
 constexpr std::array kDrain = {
@@ -67,6 +72,8 @@ std::span<const AdminPages::Page> AdminPages::pages() {
       Page{"/reopen_logs", "reopen log files, after a rotation", true, &AdminPages::reopen_logs},
       Page{"/reset_counters", "not supported: counters only rise, take rates of them instead", true,
            &AdminPages::reset_counters},
+      Page{"/route", "what would become of a request: route, clusters, endpoints now, or the proxy's own answer", false,
+           &AdminPages::route, kRoute},
       Page{"/server_info", "print server version/status information", false, &AdminPages::server_info},
       Page{"/stats/prometheus", "print metrics in prometheus format, as Envoy has it", false, &AdminPages::metrics}};
   return kPages;

@@ -33,7 +33,7 @@ class AdminPages {
   static std::span<const Page> pages();
 
  private:
-  // one group a file: pages.cc, clusters_page.cc, config_dump_page.cc, index_page.cc
+  // one group a file: pages.cc, clusters_page.cc, config_dump_page.cc, route_page.cc, index_page.cc
   AdminResponse index(const AdminRequest& request);
   AdminResponse help(const AdminRequest& request);
   AdminResponse ready(const AdminRequest& request);
@@ -42,6 +42,7 @@ class AdminPages {
   AdminResponse clusters(const AdminRequest& request);
   AdminResponse listeners(const AdminRequest& request);
   AdminResponse config_dump(const AdminRequest& request);
+  AdminResponse route(const AdminRequest& request);
   AdminResponse certs(const AdminRequest& request);
   AdminResponse memory(const AdminRequest& request);
   AdminResponse hot_restart_version(const AdminRequest& request);
@@ -65,5 +66,7 @@ std::string page_list();
 // Writes "socket_address" or "pipe", as an object, after a key.
 class JsonWriter;
 void write_address(JsonWriter& json, const Address& address);
+// An object.
+void write_discovery(JsonWriter& json, const DiscoveryFacts& discovery);
 
 }  // namespace remora::admin

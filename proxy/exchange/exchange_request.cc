@@ -141,14 +141,8 @@ bool Exchange::route_request() {
     return false;
   }
   if (match.route == nullptr) {
-    local_reply({.status = 404,
-                 .flags = flag::kNoRouteFound,
-                 .details = "route_not_found",
-                 .reason = match.virtual_host == nullptr ? "no_virtual_host" : "no_route",
-                 .cause = match.virtual_host == nullptr ? "No virtual host has this authority among its domains."
-                                                        : "No route of the virtual host matches this request.",
-                 .evidence = match.virtual_host == nullptr ? request_->authority : request_->path,
-                 .way_out = "See the listener's routes in /config_dump on the admin port."});
+    const bool host = match.virtual_host != nullptr;
+    local_reply(unrouted_reply(host, host ? request_->path : request_->authority));
     return false;
   }
   enter(State::routed);
@@ -165,13 +159,7 @@ bool Exchange::route_request() {
   weighted_ = destination.weighted;
   upstream::ClusterState* cluster = listener_.clusters->find(destination.cluster);
   if (cluster == nullptr) {
-    local_reply({.status = action.cluster_not_found_code,
-                 .flags = flag::kNoClusterFound,
-                 .details = "cluster_not_found",
-                 .reason = "no_cluster",
-                 .cause = "The route names a cluster that does not exist.",
-                 .evidence = destination.cluster,
-                 .way_out = "See /clusters on the admin port for those that do."});
+    local_reply(unknown_cluster_reply(action.cluster_not_found_code, destination.cluster));
     return false;
   }
   cluster_ = cluster;

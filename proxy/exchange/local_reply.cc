@@ -175,6 +175,27 @@ LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retri
   return reply;
 }
 
+LocalReply unrouted_reply(bool has_virtual_host, std::string_view evidence) {
+  return {.status = 404,
+          .flags = flag::kNoRouteFound,
+          .details = "route_not_found",
+          .reason = has_virtual_host ? "no_route" : "no_virtual_host",
+          .cause = has_virtual_host ? "No route of the virtual host matches this request."
+                                    : "No virtual host has this authority among its domains.",
+          .evidence = evidence,
+          .way_out = "See the listener's routes in /config_dump on the admin port."};
+}
+
+LocalReply unknown_cluster_reply(int status, std::string_view cluster) {
+  return {.status = status,
+          .flags = flag::kNoClusterFound,
+          .details = "cluster_not_found",
+          .reason = "no_cluster",
+          .cause = "The route names a cluster that does not exist.",
+          .evidence = cluster,
+          .way_out = "See /clusters on the admin port for those that do."};
+}
+
 std::string_view render_json(const LocalReply& reply, const RequestInfo& info, Arena& arena) {
   std::string out = fmt::format("{{\"status\":{}", reply.status);
   const auto field = [&out](std::string_view name, std::string_view value) {

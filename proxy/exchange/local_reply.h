@@ -29,6 +29,11 @@ struct LocalReply {
 LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retried, std::string_view note,
                      Arena& arena);
 
+// No virtual host has the request's authority, or none of its routes takes it. `evidence`: the authority, or the path.
+LocalReply unrouted_reply(bool has_virtual_host, std::string_view evidence);
+// The route names a cluster that is not there. `status`: cluster_not_found_response_code.
+LocalReply unknown_cluster_reply(int status, std::string_view cluster);
+
 // The body as JSON.
 std::string_view render_json(const LocalReply& reply, const RequestInfo& info, Arena& arena);
 

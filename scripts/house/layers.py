@@ -32,7 +32,7 @@ LAYERS = {
     "proxy/filters": ["proxy/info", "proxy/routing", "metrics"],
     "proxy/exchange": ["proxy/upstream", "proxy/routing", "proxy/filters"],
     "proxy/listener": ["proxy/exchange", "proxy/tcp"],
-    "proxy/admin": ["proxy/upstream", "core/admin"],
+    "proxy/admin": ["proxy/exchange", "core/admin"],  # /route asks what an exchange would
     # the control plane; the proxy links its catalog and translation for --mesh
     "control/catalog": ["core/config", "core/consul"],
     "control/translate": ["control/catalog", "api"],

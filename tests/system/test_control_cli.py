@@ -136,10 +136,14 @@ def test_each_example_of_help_is_one_that_works():
     text = control("--help").stdout
     helps = {name: control(name, "--help").stdout for name in {words[1] for words in examples_in(text)} - {"help"}}
     proxy = subprocess.run([binaries.remora(), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+    route = subprocess.run([binaries.remora(), "route", "--help"], capture_output=True, text=True, check=True).stdout
     seen = 0
-    for whole in (text, *helps.values(), proxy):
+    for whole in (text, *helps.values(), proxy, route):
         for program, command, *rest in examples_in(whole):
-            known = flags_in(proxy) | {"-c", "-l"} if program == "remora-proxy" else flags_in(helps.get(command, ""))
+            if (program, command) == ("remora-proxy", "route"):
+                known = flags_in(route)
+            else:
+                known = flags_in(proxy) | {"-c", "-l"} if program == "remora-proxy" else flags_in(helps.get(command, ""))
             used = {word.split("=")[0] for word in (command, *rest) if re.match(r"--?[a-zA-Z]", word)}
             assert used <= known, (program, command, rest)
             seen += 1
