@@ -185,6 +185,11 @@ inline constexpr std::string_view kNoPeers =
     "cluster peers are not supported: write `datacenter` for a service elsewhere";
 inline constexpr std::string_view kNoSameness =
     "sameness groups are not supported: list the `targets` of a failover instead";
+// Of `config`, under Envoy's names: what no proxy does yet.
+inline constexpr std::string_view kNoHedging = "hedged requests are not supported by this version of Remora";
+inline constexpr std::string_view kNoRateLimit = "a global rate limit is not supported by this version of Remora";
+inline constexpr std::string_view kNoAdaptive =
+    "adaptive concurrency is not supported by this version of Remora: `limits` of an upstream, and `breaker`, are";
 inline constexpr std::string_view kNoEnvoyJson =
     "Envoy's JSON escape hatches are not supported: what Remora can do has a key of its own (docs/mesh_file.md)";
 inline constexpr std::string_view kNoEnvoyExtensions =

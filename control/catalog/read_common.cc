@@ -66,6 +66,18 @@ void read_mesh_gateway(const At& at, MeshGatewayMode& into) {
   into = holder.mode;
 }
 
+void read_failover_policy_words(const At& at) {
+  struct Keys {
+    std::string mode;
+  } keys;
+  static constexpr std::array kRows = {row<&Keys::mode>("mode"),
+                                       refused("regions", "localities are Consul Enterprise's: not supported")};
+  read_rows(at, kRows, &keys);
+  if (!keys.mode.empty() && keys.mode != "sequential") {
+    at.error("mode", "only `sequential` is supported: the order in which the targets are written");
+  }
+}
+
 // --- rules that several share ----------------------------------------------------------------------------------------
 void check_name(const At& at, std::string_view key, std::string_view what, std::string_view name) {
   constexpr std::size_t kLongestLabel = 63;

@@ -54,17 +54,7 @@ void read_proxy_config(const At& at, ProxyDefaults& into) {
   into.allow_unauthenticated = both.allow_unauthenticated;
 }
 
-void read_failover_policy(const At& at, ProxyDefaults&) {
-  std::string mode;
-  if (is_mapping(at)) {
-    if (const auto* node = at.find("mode")) {
-      read_value(at.field("mode", *node), mode, Limits{});
-    }
-    if (!mode.empty() && mode != "sequential") {
-      at.error("mode", "only `sequential` is supported: the order in which the targets are written");
-    }
-  }
-}
+void read_failover_policy(const At& at, ProxyDefaults&) { read_failover_policy_words(at); }
 
 // A weight as Consul keeps it: to the hundredth of a percent.
 void read_weight(const At& at, Split& into) {

@@ -107,11 +107,19 @@ void read_extension_map(const At& at, Extensions& into, ExtensionScope scope) {
   static constexpr std::array kRoute = {row<&Extensions::fault>("fault"),
                                         row<&Extensions::request_mirror_policies>("request_mirror_policies"),
                                         row<&Extensions::retry_policy>("retry_policy"),
-                                        refused("retry_budget", kWholeService), refused("breaker", kWholeService)};
-  static constexpr std::array kAll = {
-      row<&Extensions::fault>("fault"), row<&Extensions::request_mirror_policies>("request_mirror_policies"),
-      row<&Extensions::retry_policy>("retry_policy"), row<&Extensions::retry_budget>("retry_budget"),
-      row<&Extensions::breaker>("breaker")};
+                                        refused("retry_budget", kWholeService),
+                                        refused("breaker", kWholeService),
+                                        refused("hedge_policy", kNoHedging),
+                                        refused("rate_limits", kNoRateLimit),
+                                        refused("adaptive_concurrency", kNoAdaptive)};
+  static constexpr std::array kAll = {row<&Extensions::fault>("fault"),
+                                      row<&Extensions::request_mirror_policies>("request_mirror_policies"),
+                                      row<&Extensions::retry_policy>("retry_policy"),
+                                      row<&Extensions::retry_budget>("retry_budget"),
+                                      row<&Extensions::breaker>("breaker"),
+                                      refused("hedge_policy", kNoHedging),
+                                      refused("rate_limits", kNoRateLimit),
+                                      refused("adaptive_concurrency", kNoAdaptive)};
   read_rows(at, scope == ExtensionScope::route ? std::span<const FieldRow>(kRoute) : std::span<const FieldRow>(kAll),
             &into);
 }

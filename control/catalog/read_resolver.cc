@@ -61,17 +61,7 @@ void read_cookie(const At& at, HashKeys& into) {
 void read_field_value(const At& at, HashKeys& into) { read_value(at, into.policy.field_value, {}); }
 void read_terminal(const At& at, HashKeys& into) { read_value(at, into.policy.terminal, {}); }
 
-void read_policy_mode(const At& at, Failover&) {
-  std::string mode;
-  if (is_mapping(at)) {
-    if (const auto* node = at.find("mode")) {
-      read_value(at.field("mode", *node), mode, Limits{});
-    }
-    if (!mode.empty() && mode != "sequential") {
-      at.error("mode", "only `sequential` is supported: the order in which the targets are written");
-    }
-  }
-}
+void read_policy(const At& at, Failover&) { read_failover_policy_words(at); }
 
 void check_subset_known(const At& at, std::string_view key, const ServiceResolver& resolver, std::string_view service,
                         const std::string& subset) {
@@ -130,9 +120,9 @@ void read_value(const At& at, FailoverTarget& into, const Limits&) {
 
 void read_value(const At& at, Failover& into, const Limits&) {
   static constexpr std::array kRows = {
-      row<&Failover::service>("service"),           row<&Failover::service_subset>("service_subset"),
-      row<&Failover::datacenters>("datacenters"),   row<&Failover::targets>("targets"),
-      custom<Failover, read_policy_mode>("policy"), refused("namespace", kNoNamespaces),
+      row<&Failover::service>("service"),         row<&Failover::service_subset>("service_subset"),
+      row<&Failover::datacenters>("datacenters"), row<&Failover::targets>("targets"),
+      custom<Failover, read_policy>("policy"),    refused("namespace", kNoNamespaces),
       refused("sameness_group", kNoSameness)};
   read_mapping(at, into, kRows);
   const bool flat = !into.service.empty() || !into.service_subset.empty() || !into.datacenters.empty();

@@ -63,6 +63,9 @@ constexpr FieldRow extension(std::string_view name) {
           }};
 }
 
+// `failover_policy: {mode: sequential}`, of proxy-defaults, and `policy` of a failover: the one mode that there is.
+void read_failover_policy_words(const At& at);
+
 // `mesh_gateway: {mode: …}` flat into its mode.
 void read_mesh_gateway(const At& at, MeshGatewayMode& into);
 template <typename Owner>

@@ -12,13 +12,17 @@ using catalog::Catalog;
 
 class Compiler {
  public:
-  Compiler(const Catalog& catalog, Chain& chain, std::string datacenter)
-      : catalog_(catalog), chain_(chain), datacenter_(std::move(datacenter)) {}
+  Compiler(const Catalog& catalog, Chain& chain, std::string datacenter, const std::string& protocol)
+      : catalog_(catalog),
+        chain_(chain),
+        datacenter_(std::move(datacenter)),
+        spoken_(protocol.empty() ? std::nullopt : std::optional(catalog::protocol_of_word(protocol))) {}
 
   void run() {
-    chain_.protocol = catalog_.protocol_of(chain_.service);
+    own_protocol_ = catalog_.protocol_of(chain_.service);
+    chain_.protocol = spoken_.value_or(own_protocol_);
     services_.insert(chain_.service);
-    chain_.router = catalog_.router_of(chain_.service);
+    chain_.router = routes_nothing() ? nullptr : catalog_.router_of(chain_.service);
     if (chain_.router != nullptr && !catalog::is_http(chain_.protocol)) {
       error(chain_.router->head.place, fmt::format("the service-router of '{0}' needs a protocol of http, http2 or "
                                                    "grpc, and '{0}' is {1}: say protocol in its service-defaults",
@@ -38,6 +42,9 @@ class Compiler {
   }
 
  private:
+  // The caller chose bytes: nobody reads requests.
+  bool routes_nothing() const { return spoken_ && !catalog::is_http(*spoken_); }
+
   void add_route(const catalog::Route& route, std::size_t index) {
     ChainRoute to;
     to.route = &route;
@@ -54,7 +61,7 @@ class Compiler {
   }
 
   void split_or_resolve(const Target& target, ChainRoute& to) {
-    to.splitter = catalog_.splitter_of(target.service);
+    to.splitter = routes_nothing() ? nullptr : catalog_.splitter_of(target.service);
     if (to.splitter == nullptr) {
       to.shares.push_back({10'000, {}, resolve(target, chain_.router == nullptr ? catalog::Place{} : place_of(to))});
       return;
@@ -244,13 +251,13 @@ class Compiler {
   void check_protocols() {
     for (const std::string& service : services_) {
       const catalog::Protocol protocol = catalog_.protocol_of(service);
-      if (protocol != chain_.protocol) {
+      if (protocol != own_protocol_) {
         const catalog::ServiceDefaults* defaults = catalog_.defaults_of(service);
         error(
             defaults == nullptr ? catalog::Place{} : defaults->head.place,
             fmt::format("'{0}' is {1}, and '{2}', which leads to it, is {3}: one protocol is needed; say protocol: {3} "
                         "in the service-defaults of '{0}'",
-                        service, to_string(protocol), chain_.service, to_string(chain_.protocol)));
+                        service, to_string(protocol), chain_.service, to_string(own_protocol_)));
       }
     }
   }
@@ -265,6 +272,8 @@ class Compiler {
   const Catalog& catalog_;
   Chain& chain_;
   std::string datacenter_;
+  const std::optional<catalog::Protocol> spoken_;
+  catalog::Protocol own_protocol_ = catalog::Protocol::tcp;
   std::set<std::string> services_;  // that the chain speaks of
   std::vector<double> exact_;       // weights of the shares being made
 };
@@ -275,10 +284,11 @@ bool Chain::broken() const {
   return std::ranges::any_of(problems, [](const Problem& one) { return one.severity == Problem::Severity::error; });
 }
 
-Chain compile_chain(const catalog::Catalog& catalog, const std::string& service, const std::string& datacenter) {
+Chain compile_chain(const catalog::Catalog& catalog, const std::string& service, const std::string& datacenter,
+                    const std::string& protocol) {
   Chain chain;
   chain.service = service;
-  Compiler(catalog, chain, datacenter == catalog.datacenter ? std::string() : datacenter).run();
+  Compiler(catalog, chain, datacenter == catalog.datacenter ? std::string() : datacenter, protocol).run();
   return chain;
 }
 

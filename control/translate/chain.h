@@ -57,7 +57,9 @@ struct Chain {
   bool broken() const;  // has an error: nothing of it may be used
 };
 
-// `datacenter`: the upstream's; empty: the catalog's own.
-Chain compile_chain(const catalog::Catalog& catalog, const std::string& service, const std::string& datacenter = {});
+// `datacenter`: the upstream's; empty: the catalog's own. `protocol`: what the caller speaks, whatever the service says
+// of itself; by tcp there are no routers and splitters. Empty: the service's.
+Chain compile_chain(const catalog::Catalog& catalog, const std::string& service, const std::string& datacenter = {},
+                    const std::string& protocol = {});
 
 }  // namespace remora::translate

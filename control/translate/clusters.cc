@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "control/translate/exposed.h"
 #include "control/translate/health_checks.h"
 #include "control/translate/members.h"
 #include "control/translate/protos.h"
@@ -234,6 +235,14 @@ void set_endpoints(const Call& call, const ProxyIdentity& identity, const Destin
   *to.mutable_load_assignment() = std::move(endpoints);
 }
 
+// The app is on this machine: where it says so itself, by a loopback address, there; else at 127.0.0.1.
+std::string local_host(const catalog::Service& service, const catalog::Proxy& proxy) {
+  if (!proxy.local_service_address.empty()) {
+    return proxy.local_service_address;
+  }
+  return service.address.starts_with("127.") || service.address == "::1" ? service.address : "127.0.0.1";
+}
+
 }  // namespace
 
 Cluster make_cluster(const Call& call, const ProxyIdentity& identity, const Chain& chain,
@@ -330,12 +339,21 @@ Cluster make_local_app(const catalog::Catalog& catalog, const catalog::Service& 
                                                                              : proxy.local_service_socket_path);
     return result;
   }
-  // The app is on this machine: where it says so itself, by a loopback address, there; else at 127.0.0.1.
-  std::string host = proxy.local_service_address;
-  if (host.empty()) {
-    host = service.address.starts_with("127.") || service.address == "::1" ? service.address : "127.0.0.1";
-  }
-  set_address(address, host, proxy.local_service_port != 0 ? proxy.local_service_port : service.port);
+  set_address(address, local_host(service, proxy),
+              proxy.local_service_port != 0 ? proxy.local_service_port : service.port);
+  return result;
+}
+
+Cluster make_exposed_app(const catalog::Catalog& catalog, const catalog::Service& service,
+                         const catalog::ExposePath& path, const ProxyIdentity& identity) {
+  Cluster result = make_local_app(catalog, service, *service.sidecar);
+  result.set_name(exposed_cluster(path));
+  result.clear_circuit_breakers();  // the service's own limits are about its callers
+  set_protocol(path.protocol == "http2" ? catalog::Protocol::http2 : catalog::Protocol::http, identity, result);
+  auto& endpoints = *result.mutable_load_assignment();
+  endpoints.set_cluster_name(result.name());
+  set_address(*endpoints.mutable_endpoints(0)->mutable_lb_endpoints(0)->mutable_endpoint()->mutable_address(),
+              local_host(service, service.sidecar->proxy), path.local_path_port);
   return result;
 }
 

@@ -28,6 +28,10 @@ cluster_v3::Cluster make_query_cluster(const Call& call, const ProxyIdentity& id
 cluster_v3::Cluster make_local_app(const catalog::Catalog& catalog, const catalog::Service& service,
                                    const catalog::Sidecar& sidecar);
 
+// The same service at another port: exposed_cluster() is its name.
+cluster_v3::Cluster make_exposed_app(const catalog::Catalog& catalog, const catalog::Service& service,
+                                     const catalog::ExposePath& path, const ProxyIdentity& identity);
+
 constexpr const char* kLocalApp = "local_app";
 
 }  // namespace remora::translate

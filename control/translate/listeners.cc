@@ -4,6 +4,7 @@
 #include <google/protobuf/util/json_util.h>
 
 #include "control/translate/access.h"
+#include "control/translate/exposed.h"
 #include "control/translate/protos.h"
 #include "envoy/extensions/access_loggers/file/v3/file.pb.h"
 #include "envoy/extensions/access_loggers/stream/v3/stream.pb.h"
@@ -67,10 +68,11 @@ void set_access_log(const catalog::Catalog& catalog, Repeated& to, Problems& pro
   }
 }
 
-// "outbound.api": '/' in a metric's name would be read as something else.
+// "outbound.api", "exposed.web.21500": '/' and ':' in a metric's name would be read as something else.
 std::string stat_prefix(const std::string& name) {
   std::string result = name;
   std::ranges::replace(result, '/', '.');
+  std::ranges::replace(result, ':', '.');
   return result;
 }
 
@@ -88,6 +90,24 @@ ListenerPlan make_plan(const catalog::Catalog& catalog, std::string name, const 
   plan.listener.set_traffic_direction(direction);
   (*remora_settings(*plan.listener.mutable_metadata()).mutable_fields())["service"].set_string_value(service);
   return plan;
+}
+
+// Where it says so; else where others look for it; else, as Consul, everywhere: Consul's address is the node's, which
+// need not be this machine's own.
+std::string inbound_address(const catalog::Catalog& catalog, const catalog::Service& service,
+                            const catalog::Sidecar& sidecar) {
+  const catalog::ProxySettings* global = catalog.proxy_defaults ? &catalog.proxy_defaults->config : nullptr;
+  std::string address = sidecar.proxy.config.bind_address;
+  if (address.empty() && global != nullptr) {
+    address = global->bind_address;
+  }
+  if (address.empty()) {
+    address = sidecar.address;
+  }
+  if (address.empty() && catalog.complete) {
+    address = service.address;
+  }
+  return is_ip(address) ? address : "0.0.0.0";
 }
 
 }  // namespace
@@ -108,7 +128,6 @@ ListenerPlan plan_outbound(const catalog::Catalog& catalog, const std::string& s
 std::optional<ListenerPlan> plan_inbound(const catalog::Catalog& catalog, const catalog::Service& service,
                                          const catalog::Sidecar& sidecar, Problems& problems) {
   const catalog::ProxySettings& own = sidecar.proxy.config;
-  const catalog::ProxySettings* global = catalog.proxy_defaults ? &catalog.proxy_defaults->config : nullptr;
   const std::uint16_t port = own.bind_port != 0 ? own.bind_port : sidecar.port;
   if (port == 0) {
     problems.push_back({Problem::Severity::warning, sidecar.place,
@@ -117,27 +136,20 @@ std::optional<ListenerPlan> plan_inbound(const catalog::Catalog& catalog, const 
                                     service.id)});
     return std::nullopt;
   }
-  // Where it says so; else where others look for it; else, as Consul, everywhere: Consul's address is the node's, which
-  // need not be this machine's own.
-  std::string address = own.bind_address;
-  if (address.empty() && global != nullptr) {
-    address = global->bind_address;
-  }
-  if (address.empty()) {
-    address = sidecar.address;
-  }
-  if (address.empty() && catalog.complete) {
-    address = service.address;
-  }
-  if (!is_ip(address)) {
-    address = "0.0.0.0";
-  }
   ListenerPlan plan = make_plan(catalog, "inbound/" + service.name, service.name, core_v3::INBOUND);
   if (is_unenforced(catalog, service.name)) {  // the proxy says so wherever people look
     (*remora_settings(*plan.listener.mutable_metadata()).mutable_fields())["intentions_not_enforced"].set_bool_value(
         true);
   }
-  set_address(*plan.listener.mutable_address(), address, port);
+  set_address(*plan.listener.mutable_address(), inbound_address(catalog, service, sidecar), port);
+  return plan;
+}
+
+ListenerPlan plan_exposed(const catalog::Catalog& catalog, const catalog::Service& service,
+                          const catalog::ExposePath& path) {
+  ListenerPlan plan = make_plan(catalog, exposed_name(service, path), service.name, core_v3::INBOUND);
+  set_address(*plan.listener.mutable_address(), inbound_address(catalog, service, *service.sidecar),
+              path.listener_port);
   return plan;
 }
 

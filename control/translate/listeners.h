@@ -30,6 +30,10 @@ ListenerPlan plan_outbound(const catalog::Catalog& catalog, const std::string& s
 std::optional<ListenerPlan> plan_inbound(const catalog::Catalog& catalog, const catalog::Service& service,
                                          const catalog::Sidecar& sidecar, Problems& problems);
 
+// Where a path is exposed: beside the inbound listener. REQUIRES: the service has a sidecar.
+ListenerPlan plan_exposed(const catalog::Catalog& catalog, const catalog::Service& service,
+                          const catalog::ExposePath& path);
+
 // HTTP by the route configuration of the listener's name.
 listener_v3::Listener finish_http(ListenerPlan plan, Problems& problems);
 listener_v3::Listener finish_tcp(ListenerPlan plan, TcpProxy tunnel, Problems& problems);

@@ -282,8 +282,8 @@ route_v3::RouteConfiguration make_broken_routes(const std::string& name, const s
 }
 
 route_v3::RouteConfiguration make_inbound_routes(const std::string& name, const std::string& service,
-                                                 const std::string& cluster,
-                                                 std::optional<Nanoseconds> request_timeout) {
+                                                 const std::string& cluster, std::optional<Nanoseconds> request_timeout,
+                                                 std::optional<Nanoseconds> idle_timeout) {
   route_v3::RouteConfiguration result;
   result.set_name(name);
   route_v3::VirtualHost& host = *result.add_virtual_hosts();
@@ -295,6 +295,9 @@ route_v3::RouteConfiguration make_inbound_routes(const std::string& name, const 
   route.mutable_route()->set_cluster(cluster);
   if (request_timeout) {
     set_duration(*route.mutable_route()->mutable_timeout(), *request_timeout);
+  }
+  if (idle_timeout) {
+    set_duration(*route.mutable_route()->mutable_idle_timeout(), *idle_timeout);
   }
   return result;
 }

@@ -27,8 +27,8 @@ route_v3::RouteConfiguration make_broken_routes(const std::string& name, const s
 
 // Everything to one cluster.
 route_v3::RouteConfiguration make_inbound_routes(const std::string& name, const std::string& service,
-                                                 const std::string& cluster,
-                                                 std::optional<Nanoseconds> request_timeout);
+                                                 const std::string& cluster, std::optional<Nanoseconds> request_timeout,
+                                                 std::optional<Nanoseconds> idle_timeout = {});
 
 // The name of a chain's route, by what it matches: "api:/v2*", "api:=/exact", "api:~regex", "api:*" for the rest; of
 // several with one path the second is "api:/v2*#2".

@@ -31,6 +31,7 @@ std::vector<const UpstreamSettings*> written(const Call& call) {
 }
 
 void merge(CallSettings& to, const UpstreamSettings& from) {
+  to.protocol = from.protocol.empty() ? to.protocol : from.protocol;
   take(to.connect_timeout, from.connect_timeout);
   if (from.limits) {
     take(to.limits.max_connections, from.limits->max_connections);
@@ -77,6 +78,11 @@ CallSettings call_settings(const Call& call) {
     merge(result, *one);
   }
   return result;
+}
+
+Chain compile_chain(const Call& call) {
+  return compile_chain(call.catalog, call.upstream.destination_name, call.upstream.datacenter,
+                       call_settings(call).protocol);
 }
 
 Extensions call_extensions(const Call& call, const std::string& called, const Extensions* route) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "control/catalog/catalog.h"
+#include "control/translate/chain.h"
 
 namespace remora::translate {
 
@@ -19,6 +20,7 @@ struct Call {
 };
 
 struct CallSettings {
+  std::string protocol;  // empty: what the called service says of itself
   std::optional<Nanoseconds> connect_timeout;
   catalog::UpstreamLimits limits;
   std::optional<catalog::PassiveHealthCheck> passive_health_check;
@@ -26,6 +28,9 @@ struct CallSettings {
 
 // How the caller calls by this upstream, whatever service its chain ends at.
 CallSettings call_settings(const Call& call);
+
+// What the call's name leads to, by the protocol that the caller speaks there.
+Chain compile_chain(const Call& call);
 
 // What Consul has no word for, for calls that end at `called`; and, with a route, for that route's requests.
 catalog::Extensions call_extensions(const Call& call, const std::string& called,

@@ -9,9 +9,11 @@
 #include "control/translate/access.h"
 #include "control/translate/chain.h"
 #include "control/translate/clusters.h"
+#include "control/translate/exposed.h"
 #include "control/translate/listeners.h"
 #include "control/translate/protos.h"
 #include "control/translate/routes.h"
+#include "control/translate/unsupported.h"
 #include "core/base/nearest.h"
 
 namespace remora::translate {
@@ -36,7 +38,11 @@ class Translation {
                           "port, and the upstreams that it calls",
                           service->id));
     } else {
+      warn_of_unsupported(catalog_, *service, result_.problems);
       inbound(*service, *service->sidecar);
+      for (const catalog::ExposePath& path : expose_of(catalog_, *service).paths) {
+        exposed(*service, path);
+      }
       for (const catalog::Upstream& upstream : service->sidecar->proxy.upstreams) {
         outbound(*service, service->sidecar->proxy, upstream);
       }
@@ -88,12 +94,31 @@ class Translation {
     if (!http) {
       TcpProxy tunnel;
       tunnel.set_cluster(kLocalApp);
+      if (const auto idle = proxy_setting(sidecar, &catalog::ProxySettings::local_idle_timeout)) {
+        set_duration(*tunnel.mutable_idle_timeout(), *idle);
+      }
       result_.listeners[name] = shared(finish_tcp(std::move(*plan), std::move(tunnel), result_.problems));
       return;
     }
     result_.routes[name] =
-        shared(make_inbound_routes(name, service.name, kLocalApp, local_request_timeout(service, sidecar)));
+        shared(make_inbound_routes(name, service.name, kLocalApp, local_request_timeout(service, sidecar),
+                                   proxy_setting(sidecar, &catalog::ProxySettings::local_idle_timeout)));
     result_.listeners[name] = shared(finish_http(std::move(*plan), result_.problems));
+  }
+
+  void exposed(const catalog::Service& service, const catalog::ExposePath& path) {
+    ListenerPlan plan = plan_exposed(catalog_, service, path);
+    const std::string name = plan.name;
+    result_.clusters[exposed_cluster(path)] = shared(make_exposed_app(catalog_, service, path, identity_));
+    result_.routes[name] = shared(make_exposed_routes(service, path));
+    result_.listeners[name] = shared(finish_http(std::move(plan), result_.problems));
+  }
+
+  // The proxy's own, else proxy-defaults'.
+  template <typename T>
+  std::optional<T> proxy_setting(const catalog::Sidecar& sidecar, std::optional<T> catalog::ProxySettings::* member) {
+    const std::optional<T>& own = sidecar.proxy.config.*member;
+    return own || catalog_.proxy_defaults == nullptr ? own : catalog_.proxy_defaults->config.*member;
   }
 
   std::optional<Nanoseconds> local_request_timeout(const catalog::Service& service, const catalog::Sidecar& sidecar) {
@@ -125,7 +150,7 @@ class Translation {
       outbound_query(call, std::move(plan));
       return;
     }
-    const Chain chain = compile_chain(catalog_, upstream.destination_name, upstream.datacenter);
+    const Chain chain = compile_chain(call);
     result_.problems.insert(result_.problems.end(), chain.problems.begin(), chain.problems.end());
     if (catalog::is_http(chain.protocol)) {
       outbound_http(call, chain, std::move(plan));

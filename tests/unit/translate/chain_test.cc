@@ -68,6 +68,19 @@ TEST_F(Chains, SharesOfSharesAddUp) {
   EXPECT_THAT(shares("api"), ElementsAre("5000 api", "1667 b", "1666 c", "1667 d"));
 }
 
+TEST_F(Chains, ACallerMaySpeakAnotherProtocol) {
+  split("api", {share(5000, ""), share(5000, "b")});
+  const Chain bytes = compile_chain(catalog, "api", {}, "tcp");
+  EXPECT_EQ(bytes.protocol, catalog::Protocol::tcp);
+  EXPECT_FALSE(bytes.broken());
+  ASSERT_EQ(bytes.routes.size(), 1U);
+  EXPECT_EQ(bytes.routes[0].splitter, nullptr) << "nobody reads requests";
+  const Chain streams = compile_chain(catalog, "api", {}, "http2");
+  EXPECT_EQ(streams.protocol, catalog::Protocol::http2);
+  EXPECT_EQ(streams.routes.back().shares.size(), 2U);
+  EXPECT_FALSE(streams.broken());
+}
+
 TEST_F(Chains, CirclesAreFound) {
   split("api", {share(10'000, "b")});
   split("b", {share(10'000, "api")});

@@ -109,7 +109,8 @@ INSTANTIATE_TEST_SUITE_P(
                          {.service = "web", .endpoints = Endpoints::eds, .remora = false, .http2 = true},
                          "words.web.eds"},
                     Case{"words.yaml", {.service = "web", .endpoints = Endpoints::consul}, "words.web.consul"},
-                    Case{"words.yaml", {.service = "orders", .id = "o2"}, "words.orders"}));
+                    Case{"words.yaml", {.service = "orders", .id = "o2"}, "words.orders"},
+                    Case{"unsupported.yaml", {.service = "web"}, "unsupported.web"}));
 
 }  // namespace
 }  // namespace remora::translate
