@@ -10,7 +10,9 @@
 #include "control/translate/members.h"
 #include "control/translate/routes.h"
 #include "control/translate/settings.h"
+#include "core/base/address.h"
 #include "core/base/nearest.h"
+#include "core/http/message.h"
 
 namespace remora::explain {
 namespace {
@@ -37,20 +39,22 @@ class Explainer {
     result_.request = fmt::format("{} http://{}{}", question_.method, question_.host, question_.path);
     const catalog::Service* service = catalog_.find_instance(question_.from, question_.from_id);
     if (service == nullptr) {
-      std::vector<std::string_view> names;
-      for (const auto& [name, instances] : catalog_.services) {
-        names.push_back(name);
-      }
-      result_.blocked = fmt::format("there is no service '{}'{}{}", question_.from,
-                                    question_.from_id.empty() ? "" : " with the id " + question_.from_id,
-                                    did_you_mean(question_.from, names));
+      result_.blocked = nobody_asks();
       return std::move(result_);
     }
     static const catalog::Proxy kNoProxy{};
     const catalog::Proxy& proxy = service->sidecar ? service->sidecar->proxy : kNoProxy;
-    find_upstream(proxy);
+    find_upstream(*service, proxy);
     result_.listener.place = upstream_.place;
-    chain_ = translate::compile_chain(catalog_, upstream_.destination_name, upstream_.datacenter);
+    if (upstream_.destination_name.empty()) {
+      return std::move(result_);
+    }
+    if (upstream_.destination_type == catalog::Upstream::DestinationType::prepared_query) {
+      result_.notes.push_back("a prepared query: Consul alone knows whom it leads to, and asks no router");
+      return std::move(result_);
+    }
+    const translate::Call call{catalog_, service->name, proxy, upstream_};
+    chain_ = translate::compile_chain(call);
     result_.protocol = to_string(chain_.protocol);
     if (chain_.broken()) {
       for (const Problem& problem : chain_.problems) {
@@ -59,43 +63,92 @@ class Explainer {
       }
       return std::move(result_);
     }
-    const translate::Call call{catalog_, service->name, proxy, upstream_};
     if (catalog::is_http(chain_.protocol)) {
       explain_http(call);
     } else {
       result_.request = fmt::format("a connection to {}", upstream_.destination_name);
       explain_route(call, chain_.routes.back());
+      if (question_.path != "/" || !question_.headers.empty()) {
+        result_.notes.push_back(fmt::format(
+            "'{0}' is tcp{1}: its bytes pass as they are, and nobody reads a path or a "
+            "header; protocol: http in the service-defaults of '{0}' changes that",
+            chain_.service, catalog_.defaults_of(chain_.service) == nullptr ? " (nothing says another)" : ""));
+      }
     }
-    explain_intention();
+    explain_intentions();
+    explain_obstacles();
     return std::move(result_);
   }
 
  private:
+  std::string nobody_asks() const {
+    std::vector<std::string_view> names;
+    for (const auto& [name, instances] : catalog_.services) {
+      names.push_back(name);
+    }
+    std::vector<std::string_view> ids;
+    for (const catalog::Service& one : catalog_.instances(question_.from)) {
+      ids.push_back(one.id);
+    }
+    if (ids.empty()) {
+      return fmt::format("there is no service '{}'{}", question_.from, did_you_mean(question_.from, names));
+    }
+    return fmt::format("service '{}' has no instance '{}'{}; it has {}", question_.from, question_.from_id,
+                       did_you_mean(question_.from_id, ids), fmt::join(ids, ", "));
+  }
+
   // By name, with or without a port and ".virtual.consul"; or by the address at which it is called.
-  void find_upstream(const catalog::Proxy& proxy) {
+  void find_upstream(const catalog::Service& service, const catalog::Proxy& proxy) {
     const std::string& host = question_.host;
-    std::string name = host.substr(0, host.rfind(':') == std::string::npos ? host.size() : host.rfind(':'));
-    name = name.substr(0, name.find('.'));
+    const std::string name = host.substr(0, host.rfind(':') == std::string::npos ? host.size() : host.rfind(':'));
+    const std::string first = name.substr(0, name.find('.'));
     std::vector<std::string_view> known;
+    std::string addresses;
+    const catalog::Upstream* found = nullptr;
     for (const catalog::Upstream& one : proxy.upstreams) {
-      const std::string address = one.local_bind_socket_path.empty()
-                                      ? fmt::format("{}:{}", one.local_bind_address, one.local_bind_port)
-                                      : one.local_bind_socket_path;
+      const std::string address = address_of(one);
       known.push_back(one.destination_name);
-      if (one.destination_name == name || host == address || host == fmt::format("localhost:{}", one.local_bind_port)) {
-        upstream_ = one;
-        result_.listener.text = fmt::format("outbound/{}{} on {}", one.destination_name,
-                                            one.datacenter.empty() ? "" : "@" + one.datacenter, address);
-        return;
+      addresses += fmt::format("{}{} ({})", addresses.empty() ? "" : ", ", one.destination_name, address);
+      if (host == address || host == fmt::format("localhost:{}", one.local_bind_port)) {
+        found = &one;  // an address says it outright
+        break;
+      }
+      if (found == nullptr && (one.destination_name == name || one.destination_name == first)) {
+        found = &one;
       }
     }
-    upstream_.destination_name = name;
+    if (found != nullptr) {
+      upstream_ = *found;
+      result_.listener.text = fmt::format("outbound/{}{} on {}", found->destination_name,
+                                          found->datacenter.empty() ? "" : "@" + found->datacenter, address_of(*found));
+      return;
+    }
     result_.listener.text = "none";
-    result_.blocked = fmt::format(
-        "'{}' declares no upstream '{}'{}", question_.from, name,
-        known.empty() ? std::string(": it declares none")
-                      : fmt::format("{}: it declares {}", did_you_mean(name, known), fmt::join(known, ", ")));
-    result_.notes.push_back("what follows is what would happen if it did");
+    const bool is_address = Address::parse_ip_port(host).has_value() || name == "localhost";
+    if (!service.sidecar) {
+      result_.blocked = fmt::format(
+          "'{}' has no sidecar: say connect: {{sidecar_service: {{port: …, proxy: {{upstreams: "
+          "[{{destination_name: {}, local_bind_port: …}}]}}}}}}{}",
+          service.id, is_address ? "…" : first, at(service.place));
+    } else if (is_address) {
+      result_.blocked = fmt::format("no upstream of '{}' listens on {}: it declares {}", question_.from, host,
+                                    addresses.empty() ? "none" : addresses);
+    } else {
+      result_.blocked = fmt::format("'{}' declares no upstream '{}'{}: it declares {}", question_.from, first,
+                                    did_you_mean(first, known), addresses.empty() ? "none" : addresses);
+    }
+    if (!is_address && catalog_.knows(first)) {
+      upstream_.destination_name = first;
+      result_.notes.push_back("what follows is what would happen if it did");
+    } else if (!is_address) {
+      result_.blocked += "; nor is there a service of that name";
+    }
+  }
+
+  static std::string address_of(const catalog::Upstream& upstream) {
+    return upstream.local_bind_socket_path.empty()
+               ? fmt::format("{}:{}", upstream.local_bind_address, upstream.local_bind_port)
+               : upstream.local_bind_socket_path;
   }
 
   void explain_http(const translate::Call& call) {
@@ -130,6 +183,7 @@ class Explainer {
       Share& to = result_.shares.emplace_back();
       to.percent = from.weight / 100.0;
       to.cluster = from.destination.target.name();
+      to.service = from.destination.target.service;
       for (const catalog::Split* split : from.splits) {
         to.way.push_back(fmt::format("split of {} %{}", split->weight / 100.0, at(split->place)));
       }
@@ -229,27 +283,69 @@ class Explainer {
     }
   }
 
-  void explain_intention() {
-    const std::string& to = chain_.service;
-    const auto found = translate::intention_between(catalog_, question_.from, to);
-    const bool open = catalog_.proxy_defaults != nullptr && catalog_.proxy_defaults->allow_unauthenticated;
-    if (found) {
-      const catalog::IntentionSource& source = *found->source;
-      std::string what = source.action == catalog::IntentionAction::allow ? "allow" : "deny";
-      if (!source.permissions.empty()) {
-        what = fmt::format("by {} permissions", source.permissions.size());
+  // Of each service that a share ends at: its sidecar asks, not that of the name that was called.
+  void explain_intentions() {
+    std::vector<std::string> told;
+    for (const Share& share : result_.shares) {
+      const std::string to = share.service;
+      if (std::ranges::find(told, to) != told.end()) {
+        continue;
       }
-      result_.intention = {fmt::format("{} → {}: {}", source.name, found->entry->head.name, what), source.place};
-    } else {
-      result_.intention.text = catalog_.allow_by_default ? "none matches, and the default is to allow"
-                                                         : "none matches, and the default is to deny";
-    }
-    if (open) {
-      result_.intention.text += "; not enforced: proxy-defaults says allow_unauthenticated";
-    } else if (translate::closed_by_intentions(catalog_, to)) {
-      result_.intention.text += "; cannot be enforced, so the sidecar of " + to + " lets nobody in";
+      told.push_back(to);
+      result_.intentions.push_back(intention(to));
     }
   }
+
+  Fact intention(const std::string& to) {
+    Fact result;
+    const auto found = translate::intention_between(catalog_, question_.from, to);
+    bool denied = !catalog_.allow_by_default;
+    if (found) {
+      const catalog::IntentionSource& source = *found->source;
+      denied = source.permissions.empty() && source.action == catalog::IntentionAction::deny;
+      std::string what = denied ? "deny" : "allow";
+      if (!source.permissions.empty()) {
+        what = fmt::format("by {} permission{}", source.permissions.size(), source.permissions.size() == 1 ? "" : "s");
+      }
+      result = {fmt::format("{} → {}: {}", source.name, found->entry->head.name, what), source.place};
+    } else {
+      result.text =
+          fmt::format("{} → {}: none matches, and the default is to {}", question_.from, to, denied ? "deny" : "allow");
+    }
+    if (catalog_.proxy_defaults != nullptr && catalog_.proxy_defaults->allow_unauthenticated) {
+      result.text += (found || denied) ? "; not enforced: proxy-defaults says allow_unauthenticated" : "";
+    } else if (translate::closed_by_intentions(catalog_, to)) {
+      result.text += "; cannot be enforced yet";
+      block(
+          fmt::format("the sidecar of '{}' lets nobody in: an intention protects it, and no caller can prove who it is "
+                      "yet{}",
+                      to, at(result.place)));
+    }
+    return result;
+  }
+
+  // Routed, and yet nobody there.
+  void explain_obstacles() {
+    const bool nobody = std::ranges::all_of(result_.shares, [](const Share& share) {
+      return share.percent == 0 ||
+             (share.group.endpoints.empty() &&
+              std::ranges::all_of(share.failover, [](const Group& group) { return group.endpoints.empty(); }));
+    });
+    if (nobody && !result_.shares.empty()) {
+      const Share& first = result_.shares.front();
+      block(fmt::format(
+          "'{}' has no instance{}{}: {}", first.group.target,
+          first.group.filter.empty() ? "" : fmt::format(" with {}", first.group.filter), at(first.group.place),
+          result_.route.text.empty() ? "the connection closes" : "the answer is 503 no healthy upstream"));
+    }
+    if (result_.retries.text != "none" && !result_.retries.text.empty() &&
+        !http::is_idempotent(http::method_id(question_.method))) {
+      result_.notes.push_back(
+          fmt::format("{} is not idempotent: it is tried again only when nothing of it was sent", question_.method));
+    }
+  }
+
+  void block(std::string why) { result_.blocked += (result_.blocked.empty() ? "" : "; ") + std::move(why); }
 
   const Catalog& catalog_;
   const Question& question_;

@@ -43,6 +43,7 @@ struct Group {
 struct Share {
   double percent = 100;
   std::string cluster;
+  std::string service;           // whose instances they are
   std::vector<std::string> way;  // "split 90 % (mesh.yaml:9)", "redirect to api/v1 (mesh.yaml:12)"
   Group group;
   std::vector<Group> failover;  // in order
@@ -68,7 +69,7 @@ struct Explanation {
   std::vector<Share> shares;
   Fact timeout;
   Fact retries;
-  Fact intention;
+  std::vector<Fact> intentions;  // of each service that a share ends at
 };
 
 Explanation explain(const catalog::Catalog& catalog, const Question& question);

@@ -53,14 +53,16 @@ void add_all(pb::Struct& to, const char* name, const std::vector<std::string>& t
   }
 }
 
-void set(pb::Struct& to, const char* name, const Fact& fact) {
-  if (fact.text.empty()) {
-    return;
-  }
-  pb::Struct& inner = *(*to.mutable_fields())[name].mutable_struct_value();
-  set(inner, "is", fact.text);
+void fill(pb::Struct& to, const Fact& fact) {
+  set(to, "is", fact.text);
   if (const std::string where = fact.place.to_string(); !where.empty()) {
-    set(inner, "at", where);
+    set(to, "at", where);
+  }
+}
+
+void set(pb::Struct& to, const char* name, const Fact& fact) {
+  if (!fact.text.empty()) {
+    fill(*(*to.mutable_fields())[name].mutable_struct_value(), fact);
   }
 }
 
@@ -104,7 +106,9 @@ std::string to_text(const Explanation& explanation) {
   }
   out += line("timeout", explanation.timeout.text, explanation.timeout.place);
   out += line("retries", explanation.retries.text, explanation.retries.place);
-  out += line("intention", explanation.intention.text, explanation.intention.place);
+  for (const Fact& intention : explanation.intentions) {
+    out += line("intention", intention.text, intention.place);
+  }
   return out;
 }
 
@@ -142,7 +146,10 @@ std::string to_json(const Explanation& explanation) {
   }
   set(out, "timeout", explanation.timeout);
   set(out, "retries", explanation.retries);
-  set(out, "intention", explanation.intention);
+  auto& intentions = *(*out.mutable_fields())["intentions"].mutable_list_value();
+  for (const Fact& intention : explanation.intentions) {
+    fill(*intentions.add_values()->mutable_struct_value(), intention);
+  }
   return translate::json_of(out);
 }
 

@@ -99,6 +99,64 @@ TEST_F(Explaining, WhatKeepsItBack) {
   EXPECT_FALSE(add_header(question, "no colon"));
 }
 
+TEST_F(Explaining, WhoAsksMustBeThere) {
+  question.from = "orders";
+  question.from_id = "o9";
+  EXPECT_EQ(ask("http://web/").blocked,
+            "service 'orders' has no instance 'o9' (did you mean 'o1'?); it has o1, o2, o3");
+  question.from = "canary";
+  question.from_id.clear();
+  EXPECT_THAT(ask("http://orders/").blocked, HasSubstr("'canary' has no sidecar: say connect: {sidecar_service: "));
+}
+
+TEST_F(Explaining, AnAddressWhereNobodyListens) {
+  const Explanation found = ask("http://127.0.0.1:1/");
+  EXPECT_THAT(found.blocked, AllOf(HasSubstr("no upstream of 'web' listens on 127.0.0.1:1: it declares orders"),
+                                   HasSubstr("(127.0.0.1:9191)")));
+  EXPECT_TRUE(found.shares.empty());
+}
+
+catalog::CatalogPtr mesh_of(const std::string& more) {
+  const std::string path = testing::TempDir() + "/remora_explain_mesh.yaml";
+  std::ofstream(path) << R"(services:
+  - {name: web, port: 9000, connect: {sidecar_service: {port: 21000, proxy: {upstreams: [{destination_name: api, local_bind_port: 9191}]}}}}
+  - {name: api, port: 9001, address: 10.0.0.1, meta: {version: "1"}}
+  - {name: other, port: 9002}
+config_entries:
+)" << more;
+  return load(path);
+}
+
+TEST_F(Explaining, NobodyThereIsTold) {
+  mesh = mesh_of(R"(  - {kind: service-defaults, name: api, protocol: http}
+  - {kind: service-resolver, name: api, default_subset: v2, subsets: {v2: {filter: "Service.Meta.version == 2"}}}
+)");
+  EXPECT_THAT(ask("http://api/").blocked,
+              AllOf(HasSubstr("'api/v2' has no instance with Service.Meta.version == 2 ("),
+                    HasSubstr("explain_mesh.yaml:7:"), HasSubstr("the answer is 503 no healthy upstream")));
+}
+
+TEST_F(Explaining, TheIntentionIsThatOfWhoeverIsReached) {
+  mesh = mesh_of(R"(  - {kind: proxy-defaults, config: {protocol: http, allow_unauthenticated: true}}
+  - {kind: service-resolver, name: api, redirect: {service: other}}
+  - {kind: service-intentions, name: other, sources: [{name: web, action: deny}]}
+)");
+  const Explanation found = ask("http://api/");
+  ASSERT_EQ(found.intentions.size(), 1U);
+  EXPECT_EQ(found.intentions[0].text, "web → other: deny; not enforced: proxy-defaults says allow_unauthenticated");
+  EXPECT_EQ(found.intentions[0].place.line, 8);
+}
+
+TEST_F(Explaining, WhatIsNotReadIsSaid) {
+  mesh = mesh_of("  - {kind: service-resolver, name: api, connect_timeout: 1s}\n");
+  EXPECT_THAT(ask("http://api/v2").notes, ElementsAre(HasSubstr("'api' is tcp (nothing says another)")));
+  mesh = mesh_of(R"(  - {kind: service-defaults, name: api, protocol: http}
+  - {kind: service-router, name: api, routes: [{destination: {num_retries: 1}}]}
+)");
+  question.method = "POST";
+  EXPECT_THAT(ask("http://api/").notes, ElementsAre(HasSubstr("POST is not idempotent")));
+}
+
 TEST_F(Explaining, ByTheLocalAddress) { EXPECT_EQ(ask("http://127.0.0.1:9192/").shares.at(0).cluster, "cache/all"); }
 
 TEST(Diffs, OnlyWhatChangedIsTold) {
