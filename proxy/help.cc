@@ -15,7 +15,7 @@ struct Values {
 
 Values values_of(const FlagWords& flag) {
   return flag.value == "PATH" || flag.value == "DIR" ? Values{"", true}
-         : flag.value == "MODE"                      ? Values{"serve validate"}
+         : flag.name == "mode"                       ? Values{"serve validate"}
          : flag.value == "LEVEL"                     ? Values{"trace debug info warning error critical off"}
          : flag.value == "SHELL"                     ? Values{"bash zsh fish"}
          : flag.name == "drain-strategy"             ? Values{"gradual immediate"}
@@ -62,10 +62,16 @@ std::string bash() {
       "  [ \"$before\" = = ] && before=${{COMP_WORDS[COMP_CWORD-2]}}\n"
       "  [ \"$word\" = = ] && word=\n"
       "  COMPREPLY=()\n"
+      "  if [ \"${{COMP_WORDS[1]}}\" = route ] && [ \"$COMP_CWORD\" -gt 1 ]; then\n"
+      "    [[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W \"--admin --header --listener --json --help\" -- "
+      "\"$word\")\n"
+      "    return\n"
+      "  fi\n"
       "  case $before in\n"
-      "{}"
-      "    {}) ;;\n"
-      "    *) mapfile -t COMPREPLY < <(compgen -W \"{}\" -- \"$word\") ;;\n"
+      "{0}"
+      "    {1}) ;;\n"
+      "    \"${{COMP_WORDS[0]}}\") mapfile -t COMPREPLY < <(compgen -W \"route {2}\" -- \"$word\") ;;\n"
+      "    *) mapfile -t COMPREPLY < <(compgen -W \"{2}\" -- \"$word\") ;;\n"
       "  esac\n"
       "}}\n"
       "complete -F _remora_proxy remora-proxy\n",

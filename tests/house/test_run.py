@@ -267,6 +267,11 @@ def test_a_proxy_registers_what_it_was_given(shop):
 # ---- both
 
 
+def test_route_asks_the_sidecar_that_runs(shop):
+    text = shop.run("remora-proxy route")
+    assert "api/v1" in text and f"127.0.0.1:{shop.base + 3} healthy" in text, text
+
+
 def test_one_stands_in_for_the_ill(shop):
     assert shop.run(r"^curl -s -H 'x-version: 2' \S+$") == "api v2\n"
     assert shop.run("ill=10").endswith("seconds\napi v1\n")

@@ -76,6 +76,8 @@ def completions(folder, *words):
         ([PROXY, "--log-level", "=", "warn"], ["warning"]),
         ([PROXY, "--service", ""], []),
         ([PROXY, "--completion", "f"], ["fish"]),
+        ([PROXY, "ro"], ["route"]),
+        ([PROXY, "route", "GET", "http://api/", "--li"], ["--listener"]),
     ],
     ids=" ".join,
 )
