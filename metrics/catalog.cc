@@ -266,6 +266,12 @@ constexpr std::array<Metric, static_cast<std::size_t>(Id::count_)> kCatalog = {{
      "remora_discovery_holding",
      "1 while an answer without any instance, soon after an outage, is not believed yet.",
      {"cluster", "source"}},
+    {Id::discovery_skipped,
+     kGauge,
+     "remora_discovery_skipped",
+     "Instances that cannot be called: the address is a host name, or there is no port; /clusters and the log name "
+     "them.",
+     {"cluster", "source"}},
     {Id::config_resources, kGauge, "remora_config_resources", "Dynamic resources, rejected ones too.", {"type"}},
     {Id::config_resources_update_time,
      kGauge,

@@ -73,6 +73,7 @@ enum class Id : std::uint8_t {
   discovery_age,
   discovery_failing,
   discovery_holding,
+  discovery_skipped,
   config_resources,
   config_resources_update_time,
   config_rejected,

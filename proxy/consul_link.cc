@@ -118,6 +118,7 @@ void ConsulLink::register_metrics(metrics::Registry& registry) const {
   each(Id::discovery_age, [](const Facts& facts) { return std::chrono::duration<double>(facts.age).count(); });
   each(Id::discovery_failing, [](const Facts& facts) { return facts.failing.empty() ? 0.0 : 1.0; });
   each(Id::discovery_holding, [](const Facts& facts) { return facts.holding ? 1.0 : 0.0; });
+  each(Id::discovery_skipped, [](const Facts& facts) { return static_cast<double>(facts.skipped.size()); });
 }
 
 std::optional<admin::DiscoveryFacts> ConsulLink::facts(const std::string& cluster) const {

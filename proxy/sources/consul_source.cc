@@ -140,6 +140,11 @@ void ConsulCluster::judge(Part& part) {
   part.holding = false;
   part.known = true;
   part.uses_fallback = fallback;
+  for (const std::string& skipped : selection.skipped) {
+    if (std::ranges::find(part.last_good.skipped, skipped) == part.last_good.skipped.end()) {
+      source_.events_.tell(fmt::format("cluster {} leaves out {}", name_, skipped));
+    }
+  }
   part.last_good = std::move(selection);
   if (!fallback && part.fallback != nullptr) {
     source_.watches_.release(*std::exchange(part.fallback, nullptr), *this);

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 
 #include "tests/sim/fake_consul.h"
@@ -269,6 +270,15 @@ TEST_F(ConsulSourceTest, InstancesThatCannotBeCalledAreNamed) {
   ASSERT_EQ(facts->skipped.size(), 2U);
   EXPECT_NE(facts->skipped[0].find("instance 1 on node node1"), std::string::npos) << facts->skipped[0];
   EXPECT_NE(facts->skipped[1].find("its port is 0: expected 1 to 65535"), std::string::npos);
+  const auto told = [&] {
+    return std::ranges::count_if(told_, [](const std::string& words) {
+      return words.starts_with("cluster api leaves out instance 1 on node node1: ");
+    });
+  };
+  EXPECT_EQ(told(), 1);
+  consul_.set_service("api", {{.id = "1", .address = "api.example"}, {.id = "4"}});
+  loop_.advance(Seconds(1));
+  EXPECT_EQ(told(), 1) << "once, not with each answer";
 }
 
 }  // namespace

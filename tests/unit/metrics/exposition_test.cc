@@ -57,7 +57,8 @@ Registry& full_registry() {
                         Id::config_rejected_now, Id::config_waiting}) {
       registry.on_scrape(id, {"cluster"}, [] { return 1.0; });
     }
-    for (const Id id : {Id::discovery_age, Id::discovery_failing, Id::discovery_holding}) {
+    registry.on_scrape_each(Id::intentions_not_enforced, [] { return Registry::Samples{{{"in"}, 1.0}}; });
+    for (const Id id : {Id::discovery_age, Id::discovery_failing, Id::discovery_holding, Id::discovery_skipped}) {
       registry.on_scrape_each(id, [] { return Registry::Samples{{{"db", "consul"}, 1.5}}; });
     }
     return true;
