@@ -217,4 +217,16 @@ std::unique_ptr<YamlTree> parse_json(std::string_view text, const std::string& f
   return JsonBuilder::build(text, file, errors, places);
 }
 
+std::unique_ptr<YamlTree> parse_text(std::string_view text, const std::string& file, ConfigErrors& errors) {
+  const std::size_t begin = text.find_first_not_of(" \t\r\n");
+  if (begin != std::string_view::npos && text[begin] == '{') {
+    ConfigErrors json_errors;
+    auto tree = parse_json(text, file, json_errors);
+    if (json_errors.empty()) {
+      return tree;
+    }
+  }
+  return YamlTree::parse(text, file, errors);  // whose errors are the better ones for `{a: b}`
+}
+
 }  // namespace remora::config

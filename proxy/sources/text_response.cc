@@ -5,8 +5,8 @@
 #include <charconv>
 #include <map>
 
+#include "core/config/json_tree.h"
 #include "core/config/scope.h"
-#include "core/config/yaml_tree.h"
 #include "envoy/service/discovery/v3/discovery.pb.h"
 #include "proxy/sources/xds_protocol.h"
 #include "proxy/xds/known_names.h"
@@ -32,7 +32,7 @@ std::optional<int> resource_of(const std::string& path) {
 Result<TextResponse> read_text_response(std::string_view text, const std::string& where, ResourceType type) {
   xds::supported_extensions();  // the generated pool learns them
   config::Context context;
-  context.sources.push_back(config::YamlTree::parse(text, where, context.errors));
+  context.sources.push_back(config::parse_text(text, where, context.errors));
   envoy::service::discovery::v3::DiscoveryResponse response;
   xds::ProtoReader(*context.sources.back()).read(config::Scope(context), response);
   std::map<int, config::ConfigErrors> errors;

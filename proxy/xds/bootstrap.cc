@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "core/config/json_tree.h"
 #include "envoy/config/bootstrap/v3/bootstrap.pb.h"
 #include "proxy/xds/proto_reader.h"
 #include "proxy/xds/readers.h"
@@ -18,7 +19,7 @@ namespace bootstrap_v3 = envoy::config::bootstrap::v3;
 constexpr const char* kOverrideName = "--config-yaml";
 
 void read_source(Context& context, std::string_view text, const std::string& name, bootstrap_v3::Bootstrap& into) {
-  context.sources.push_back(YamlTree::parse(text, name, context.errors));
+  context.sources.push_back(config::parse_text(text, name, context.errors));
   ProtoReader(*context.sources.back()).read(Scope(context), into);
 }
 

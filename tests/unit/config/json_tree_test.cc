@@ -53,6 +53,16 @@ TEST(JsonTree, KnowsWhereValuesBegin) {
   EXPECT_EQ(value->items[2]->column, 10);
 }
 
+TEST(JsonTree, TextIsJsonWhereItIsJsonAndElseYaml) {
+  ConfigErrors errors;
+  EXPECT_EQ(parse_text(" {\"a\": \"\\u00e9\"}", "x", errors)->root().find("a")->text, "\xC3\xA9");
+  EXPECT_EQ(parse_text("{a: b}", "x", errors)->root().find("a")->text, "b");
+  EXPECT_EQ(parse_text("a: b", "x", errors)->root().find("a")->text, "b");
+  EXPECT_TRUE(errors.empty());
+  parse_text("{\"a\": [", "x", errors);
+  EXPECT_EQ(errors.size(), 1U);
+}
+
 TEST(JsonTree, ReportsWhatIsNoJson) {
   for (const char* text : {"{", "[1,]", "{\"a\" 1}", "tru", "[1] 2", "\"\\x\"", "\"\xff\"", "{'a': 1}", "nul"}) {
     const Parsed parsed = parse(text);
