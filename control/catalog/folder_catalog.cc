@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "control/catalog/share_unchanged.h"
+
 namespace remora::catalog {
 
 FolderCatalog::FolderCatalog(Loop& loop, std::vector<std::string> paths, CatalogEvents& events)
@@ -49,6 +51,9 @@ void FolderCatalog::load() {
   last_ = std::move(loaded);
   events_.on_findings(last_.findings);
   if (last_.catalog != nullptr) {
+    if (catalog_ != nullptr) {
+      last_.catalog = share_unchanged(*catalog_, *last_.catalog);
+    }
     catalog_ = last_.catalog;
     events_.on_catalog(catalog_);
   }

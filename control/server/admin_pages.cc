@@ -296,6 +296,8 @@ admin::AdminResponse ControlPages::metrics() const {
   families.add("remora_control_responses_total", "Discovery responses.", Kind::Counter, one(counters.responses));
   families.add("remora_control_acks_total", "Responses that a proxy took.", Kind::Counter, one(counters.acks));
   families.add("remora_control_nacks_total", "Responses that a proxy refused.", Kind::Counter, one(counters.nacks));
+  families.add("remora_control_translations_total", "Times that a proxy's part of the mesh was translated anew.",
+               Kind::Counter, one(provider_.translations()));
   families.add("remora_control_pushes_total", "Times that a change of the mesh was brought to all proxies.",
                Kind::Counter, one(counters.pushes));
   return {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = families.text(), .after = {}};

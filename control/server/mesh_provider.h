@@ -32,7 +32,7 @@ class MeshProvider final : public ResourceProvider {
   bool ready() const override { return catalog_ != nullptr; }
   std::string notice() const override;  // that intentions are not enforced
 
-  std::uint64_t translations() const { return translations_; }  // ever made
+  std::uint64_t translations() const override { return translations_; }
 
  private:
   struct Entry {

@@ -92,6 +92,8 @@ class ResourceProvider {
   virtual void on_change(std::function<void()> changed) = 0;
   // Whether there is anything to serve yet; until then /ready says no, and streams wait.
   virtual bool ready() const { return true; }
+  // How often somebody's resources were made anew, ever.
+  virtual std::uint64_t translations() const { return 0; }
   // What people must know of what is served, on every page; empty: nothing.
   virtual std::string notice() const { return {}; }
 };

@@ -54,6 +54,31 @@ class FolderCatalogTest : public testing::Test {
   Heard heard_;
 };
 
+TEST_F(FolderCatalogTest, AnEditKeepsThePartsThatItDidNotTouch) {
+  sim::SimLoop loop(1);
+  const auto mesh = [](int a, const std::string& between) {
+    return "services:\n- {name: a, port: " + std::to_string(a) + "}\n" + between +
+           "- {name: b, port: 2}\nconfig_entries: [{kind: service-defaults, name: b, protocol: http}]\n";
+  };
+  write("a.yaml", mesh(10, ""));
+  FolderCatalog followed(loop, {folder_.string()}, heard_);
+  followed.start();
+  const CatalogPtr first = followed.catalog();
+  write("a.yaml", mesh(11, ""));
+  followed.touched();
+  loop.advance(Milliseconds(100));
+  const CatalogPtr second = followed.catalog();
+  EXPECT_NE(second->services.at("a"), first->services.at("a"));
+  EXPECT_EQ(second->services.at("b"), first->services.at("b"));
+  EXPECT_EQ(second->service_defaults.at("b"), first->service_defaults.at("b"));
+  EXPECT_EQ(second->proxy_defaults, first->proxy_defaults);
+  write("a.yaml", mesh(11, "# what follows moves down\n"));  // and messages must name its new line
+  followed.touched();
+  loop.advance(Milliseconds(100));
+  EXPECT_EQ(followed.catalog()->services.at("a"), second->services.at("a"));
+  EXPECT_EQ(followed.catalog()->services.at("b")->front().place.line, 4);
+}
+
 TEST_F(FolderCatalogTest, TakesAChangeWholeOrNotAtAll) {
   sim::SimLoop loop(1);
   write("a.yaml", service("a", 1));
