@@ -20,6 +20,7 @@
 namespace remora::proxy {
 namespace {
 
+constexpr Milliseconds kTrimAfter{1000};
 constexpr Milliseconds kDrainPoll{50};  // how soon the last connection's end is seen
 
 std::string label_of_flags(std::uint32_t flags) { return flags_text(flags); }
@@ -65,6 +66,7 @@ Sidecar::Sidecar(const Options& options, unsigned concurrency, Logging& logging,
       access_log_(report_access_log),
       lifecycle_({.min_drain = options.min_drain_time, .deadline = options.drain_time}) {
   tick_timer_.bind<&Sidecar::on_tick>(this);
+  trim_timer_.bind<&Sidecar::trim>(this);
 }
 
 Sidecar::~Sidecar() {
@@ -208,6 +210,7 @@ void Sidecar::start_workers() {
                                                                        .connection_log = &connection_log_}));
     publisher_.add_worker(*workers_.back());
   }
+  give_way_to_workers();
   publish(snapshot_);
 }
 
@@ -244,6 +247,7 @@ void Sidecar::on_published(const Publisher::Result& result) {
                error.words, Publisher::kRetry.count());
   }
   tell_what_is_not_enforced();
+  loop_.arm(trim_timer_, kTrimAfter);
 }
 
 void Sidecar::on_started(const Publisher::Result& result) {
@@ -270,8 +274,11 @@ void Sidecar::on_started(const Publisher::Result& result) {
     discovery_->enroll();
   }
   REMORA_LOG(log_, info, "ready after {:.0f} ms", seconds(loop_.precise_now() - started_at_) * 1000);
-  malloc_trim(0);  // reading the configuration took far more memory than holding it
+  trim();
 }
+
+// Reading a configuration takes far more memory than holding it.
+void Sidecar::trim() { malloc_trim(0); }
 
 void Sidecar::fail_start(const std::string& words) {
   REMORA_LOG(log_, critical, "cannot start: {}", words);

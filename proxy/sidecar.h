@@ -64,6 +64,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   void rearm();
   void reopen_all_logs();
   void tell_what_is_not_enforced();
+  void trim();
 
   // sidecar_facts.cc: what admin shows and asks for
   admin::ServerFacts server() const override;
@@ -112,6 +113,7 @@ class Sidecar final : private admin::Facts, private admin::Actions {
   std::unique_ptr<ActiveChecks> checks_;          // null: nothing is checked
   std::vector<metrics::WorkerMetrics*> numbers_;  // by worker
   AccessLogWriter access_log_;
+  Timer trim_timer_;            // after the last change of a burst
   std::string unenforced_;      // listeners whose intentions nobody enforces, as the log knows them
   bool access_logged_ = false;  // workers have queues for it
   std::vector<std::unique_ptr<WorkerThread>> workers_;  // after all that they use

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 namespace remora::proxy {
 
@@ -42,6 +43,11 @@ void WorkerThread::join() {
     loop_.post([this] { loop_.stop(); });  // posted, so that it comes after what was posted before
     thread_.join();
   }
+}
+
+void give_way_to_workers() {
+  constexpr int kNice = 5;              // a quarter of a core that is contended: health checks and pages go on
+  setpriority(PRIO_PROCESS, 0, kNice);  // on Linux: this thread alone
 }
 
 }  // namespace remora::proxy

@@ -40,4 +40,8 @@ class WorkerThread final : public PublishTarget {
   std::thread thread_;
 };
 
+// The calling thread, the main one, gives way to the workers from now on where they want the same core: a
+// configuration of thousands of endpoints takes a tenth of a second to read, which no request is to wait for.
+void give_way_to_workers();
+
 }  // namespace remora::proxy
