@@ -1,7 +1,10 @@
 #include "proxy/discovery.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "proxy/mesh/mesh_feed.h"
 #include "proxy/xds/json.h"
@@ -44,6 +47,17 @@ Discovery::Discovery(LibeventLoop& loop, Logging& logging, xds::Bootstrap bootst
       scratch_(std::make_unique<char[]>(kScratch)),
       random_(static_cast<std::uint64_t>(loop.wall_now().time_since_epoch().count()) ^
               (static_cast<std::uint64_t>(getpid()) << 40)),
+      resolvers_(loop),
+      dns_(loop, [this](const model::DnsDiscovery& discovery) -> net::Resolver& { return resolvers_.of(discovery); },
+           random_,
+           {.set_endpoints =
+                [this](const std::string& cluster, std::vector<model::Endpoint> endpoints, std::string why_empty) {
+                  config_->set_endpoints(cluster, std::move(endpoints), std::move(why_empty));
+                },
+            .not_found = [this](const std::string& cluster,
+                                std::string why) { config_->set_not_found(cluster, std::move(why)); },
+            .log = [this](sources::LogLevel level, const std::string& words) { log(level, words); }}),
+      brings_listeners_(bootstrap.lds.kind != xds::ConfigSource::Kind::none),
       bootstrap_(std::move(bootstrap)),
       publish_(std::move(publish)) {}
 
@@ -56,7 +70,7 @@ Result<void> Discovery::start() {
                                   .service_file = options_.register_file},
                                  {.set_endpoints =
                                       [this](const std::string& cluster, std::vector<model::Endpoint> endpoints) {
-                                        config_->builder().set_endpoints(cluster, std::move(endpoints));
+                                        config_->set_endpoints(cluster, std::move(endpoints));
                                       },
                                   .tell = [this](const std::string& words) { log(sources::LogLevel::warn, words); }});
     if (!link) {
@@ -74,15 +88,27 @@ Result<void> Discovery::start() {
       std::move(bootstrap_),
       sources::DynamicConfig::Events{
           .publish = std::move(publish_),
-          .clusters_changed =
-              [this] {
-                if (consul_ != nullptr) {
-                  consul_->follow(config_->builder().clusters());
-                }
-              },
+          .clusters_changed = [this] { follow_clusters(); },
           .log = [this](sources::LogLevel level, const std::string& words) { log(level, words); }},
       options_.state_dir, make_feed());
   return {};
+}
+
+void Discovery::follow_clusters() {
+  const auto clusters = config_->builder().clusters();
+  dns_.follow(clusters);
+  if (consul_ != nullptr) {
+    consul_->follow(clusters);
+    return;
+  }
+  for (const auto& cluster : clusters) {
+    if (std::holds_alternative<model::ConsulDiscovery>(cluster->discovery) &&
+        without_consul_.insert(cluster->name).second) {
+      const std::string words = "its endpoints are to be found in Consul, and --consul names no agent";
+      log(sources::LogLevel::warn, fmt::format("cluster '{}': {}", cluster->name, words));
+      config_->set_not_found(cluster->name, words);
+    }
+  }
 }
 
 // In place of a stream to a control plane: the mesh file, translated here.
@@ -115,7 +141,22 @@ void Discovery::leave(Milliseconds limit, std::function<void()> done) {
 }
 
 std::optional<admin::DiscoveryFacts> Discovery::facts_of(const std::string& cluster) const {
-  return consul_ == nullptr ? std::nullopt : consul_->facts(cluster);
+  const auto names = dns_.names(cluster);
+  if (names.empty()) {
+    return consul_ == nullptr ? std::nullopt : consul_->facts(cluster);
+  }
+  admin::DiscoveryFacts facts;
+  facts.source = "dns";
+  for (const sources::DnsNameFacts& name : names) {
+    facts.age = std::max(facts.age, name.age);
+    if (facts.failing.empty() && !name.failing.empty()) {
+      facts.failing = fmt::format("'{}': {}", name.host, name.failing);
+    }
+    if (!name.empty.empty()) {
+      facts.skipped.push_back(fmt::format("'{}': {}", name.host, name.empty));
+    }
+  }
+  return facts;
 }
 
 void Discovery::log(sources::LogLevel level, const std::string& words) {
@@ -137,6 +178,7 @@ void Discovery::register_metrics(metrics::Registry& registry) {
   if (consul_ != nullptr) {
     consul_->register_metrics(registry);
   }
+  register_sources(registry);
   const auto& builder = config_->builder();
   registry.on_scrape(Id::control_plane_connected, {}, [this] { return config_->connected() ? 1.0 : 0.0; });
   registry.on_scrape(Id::control_plane_failures, {}, [this] {
@@ -160,6 +202,30 @@ void Discovery::register_metrics(metrics::Registry& registry) {
     registry.on_scrape(Id::config_resources_update_time, {name},
                        [&builder, type] { return seconds(builder.facts(type).updated); });
   }
+}
+
+void Discovery::register_sources(metrics::Registry& registry) {
+  using metrics::Id;
+  using Names = std::vector<sources::DnsNameFacts>;
+  registry.on_scrape(Id::dns_lookups, {"answered"}, [this] { return static_cast<double>(dns_.counts().answered); });
+  registry.on_scrape(Id::dns_lookups, {"empty"}, [this] { return static_cast<double>(dns_.counts().empty); });
+  registry.on_scrape(Id::dns_lookups, {"failed"}, [this] { return static_cast<double>(dns_.counts().failed); });
+  registry.on_scrape(Id::dns_age, {}, [this] { return std::chrono::duration<double>(dns_.age()).count(); });
+  const auto each = [&](Id id, double (*value)(const Names&)) {
+    registry.on_scrape_each(id, [this, value] {
+      metrics::Registry::Samples samples;
+      for (const std::string& cluster : dns_.clusters()) {
+        samples.push_back({{cluster, "dns"}, value(dns_.names(cluster))});
+      }
+      return samples;
+    });
+  };
+  each(Id::discovery_age, [](const Names& names) {
+    return std::chrono::duration<double>(std::ranges::max(names, {}, &sources::DnsNameFacts::age).age).count();
+  });
+  each(Id::discovery_failing, [](const Names& names) {
+    return std::ranges::any_of(names, [](const auto& name) { return !name.failing.empty(); }) ? 1.0 : 0.0;
+  });
 }
 
 admin::DynamicFacts Discovery::facts() const {

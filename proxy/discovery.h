@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "core/base/arena.h"
@@ -16,6 +17,8 @@
 #include "proxy/consul_link.h"
 #include "proxy/logging.h"
 #include "proxy/options.h"
+#include "proxy/resolvers.h"
+#include "proxy/sources/dns_source.h"
 #include "proxy/sources/dynamic_config.h"
 
 namespace remora::proxy {
@@ -31,6 +34,8 @@ class Discovery {
 
   // Before anything else: Consul's options may be wrong.
   Result<void> start();
+  // Listeners come, and can come again otherwise: one that cannot be opened is no reason to give up.
+  bool brings_listeners() const { return brings_listeners_; }
   // The proxy is ready to be called: what --register names is registered.
   void enroll();
   // On drain; `done` comes on a later turn, after `limit` at the latest.
@@ -39,13 +44,15 @@ class Discovery {
   void register_metrics(metrics::Registry& registry);
   // For /config_dump.
   admin::DynamicFacts facts() const;
-  // For /clusters; none: the cluster's endpoints are not found in Consul.
+  // For /clusters; none: the cluster's endpoints stand in the configuration, or come from a control plane.
   std::optional<admin::DiscoveryFacts> facts_of(const std::string& cluster) const;
 
  private:
   void log(sources::LogLevel level, const std::string& words);
 
   sources::DynamicConfig::MakeFeed make_feed();
+  void follow_clusters();
+  void register_sources(metrics::Registry& registry);
 
   LibeventLoop& loop_;
   const Options& options_;
@@ -56,7 +63,11 @@ class Discovery {
   std::unique_ptr<char[]> scratch_;
   Random random_;
   std::unique_ptr<ConsulLink> consul_;  // null: without --consul
+  Resolvers resolvers_;
+  sources::DnsSource dns_;
+  std::set<std::string> without_consul_;  // clusters that want it, told of once
   std::unique_ptr<sources::DynamicConfig> config_;
+  const bool brings_listeners_;
   xds::Bootstrap bootstrap_;  // until `start`
   Publish publish_;
 };

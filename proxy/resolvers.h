@@ -1,5 +1,5 @@
 // Resolvers: one AresResolver for each way in which clusters want names resolved: the system's, and those that name
-// servers of their own. Made when they are first asked for. Owned by Sidecar; main thread.
+// servers of their own. Made when they are first asked for. Owned by Discovery; main thread.
 #pragma once
 
 #include <memory>

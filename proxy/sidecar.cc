@@ -238,10 +238,14 @@ void Sidecar::on_published(const Publisher::Result& result) {
     }
     return;
   }
+  // Endpoints come and go as often as DNS or Consul say.
+  const bool endpoints_only =
+      snapshot_->listeners == result.snapshot->listeners && snapshot_->cluster_order == result.snapshot->cluster_order;
   snapshot_ = result.snapshot;
   snapshot_loaded_ = loop_.wall_now();
-  REMORA_LOG(log_, info, "configuration {} is in force: {}, {}", snapshot_->version,
-             plural(snapshot_->listeners.size(), "listener"), plural(snapshot_->clusters.size(), "cluster"));
+  log_.log(spdlog::source_loc{__FILE__, __LINE__, nullptr}, endpoints_only ? spdlog::level::debug : spdlog::level::info,
+           "configuration {} is in force: {}, {}", snapshot_->version, plural(snapshot_->listeners.size(), "listener"),
+           plural(snapshot_->clusters.size(), "cluster"));
   for (const ListenerError& error : result.errors) {
     REMORA_LOG(log_, err, "{}. What listened under that name before goes on as it was; tried again every {} s",
                error.words, Publisher::kRetry.count());
@@ -251,7 +255,7 @@ void Sidecar::on_published(const Publisher::Result& result) {
 }
 
 void Sidecar::on_started(const Publisher::Result& result) {
-  if (discovery_ != nullptr) {  // what came can change, and tells those who sent it: no reason to give up
+  if (discovery_ != nullptr && discovery_->brings_listeners()) {
     for (const ListenerError& error : result.errors) {
       REMORA_LOG(log_, err, "{}; tried again every {} s", error.words, Publisher::kRetry.count());
     }

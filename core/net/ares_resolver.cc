@@ -23,14 +23,30 @@ std::string csv(const std::vector<Address>& servers) {
   return text;
 }
 
+std::string words_of(int status) {
+  switch (status) {
+    case ARES_ETIMEOUT:
+      return "no DNS server answered in time";
+    case ARES_ESERVFAIL:
+      return "the DNS server failed (SERVFAIL)";
+    case ARES_EREFUSED:
+      return "the DNS server refused the question (REFUSED)";
+    case ARES_ECONNREFUSED:
+      return "no DNS server could be asked: none listens, or all failed";
+    default:
+      return ares_strerror(status);
+  }
+}
+
 Answer answer_of(int status, const ares_addrinfo* found) {
   Answer answer;
   if (status == ARES_ENODATA || status == ARES_ENOTFOUND) {
     answer.ok = true;
+    answer.why = status == ARES_ENODATA ? "it has no record of this kind" : "there is no such name (NXDOMAIN)";
     return answer;
   }
   if (status != ARES_SUCCESS) {
-    answer.error = ares_strerror(status);
+    answer.why = words_of(status);
     return answer;
   }
   answer.ok = true;
@@ -113,7 +129,7 @@ std::unique_ptr<Lookup> AresResolver::resolve(const std::string& host, Family fa
   query->self = query;
   ++under_way_;
   if (channel_ == nullptr) {
-    query->answer.error = broken_;
+    query->answer.why = broken_;
     answered_.push_back(std::exchange(query->self, nullptr));
     --under_way_;
     loop_.next_turn(deliver_task_);

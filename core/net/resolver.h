@@ -18,7 +18,7 @@ struct Answer {
   bool ok = false;                      // false: nobody answered, or with an error; then what was known still holds
   std::vector<Address> addresses = {};  // without port; empty, and ok: there is no such name, or it has no such record
   Seconds ttl{0};                       // the shortest of the records; 0: not known, as of /etc/hosts
-  std::string error = {};               // when it failed, in words
+  std::string why = {};                 // when it failed, or is empty: in words
 };
 
 // A question under way. Forgets it when it dies: then nobody is called.

@@ -30,7 +30,7 @@ void Exchange::start_attempt() {
     return;
   }
   breaker_pending_ = true;
-  upstream::EndpointState* endpoint = cluster_->pick(
+  upstream::EndpointState* endpoint = cluster_->pick_for_request(
       {.random = worker_.random, .avoid = retry_->tried(), .more_choices = retry_->more_choices(), .hash = hash_.hash});
   if (endpoint == nullptr) {
     fail_request({.kind = FailureKind::no_healthy_endpoint}, RetryVerdict::no);

@@ -38,11 +38,30 @@ struct Words {
   std::string_view way_out;
 };
 
-Words words_for(const Failure& failure) {
+// Of whoever looks for the cluster's endpoints: why there are none; empty: that is not the trouble.
+std::string_view why_empty(const RequestInfo& info) {
+  return info.cluster != nullptr && info.cluster->endpoints.empty() ? std::string_view(info.cluster->why_empty)
+                                                                    : std::string_view();
+}
+
+Words no_endpoint_words(const RequestInfo& info) {
+  if (why_empty(info).empty()) {
+    return {flag::kNoHealthyUpstream, "no_healthy_endpoint", "The cluster has no endpoint that may be called.",
+            "See /clusters on the admin port: endpoints that are ejected or unhealthy say why."};
+  }
+  if (std::holds_alternative<model::DnsDiscovery>(info.cluster->discovery)) {
+    return {flag::kNoHealthyUpstream, "dns_failed", "DNS knows no address of the cluster's endpoints.",
+            "Ask the same server for the name (dig). Is it spelled right in load_assignment? Does the server of "
+            "typed_dns_resolver_config, else of /etc/resolv.conf, answer this host? It is asked again all the time."};
+  }
+  return {flag::kNoHealthyUpstream, "no_endpoint_found", "The cluster's endpoints are looked for, and none was found.",
+          "See the cluster's ::discovery:: lines in /clusters on the admin port."};
+}
+
+Words words_for(const Failure& failure, const RequestInfo& info) {
   switch (failure.kind) {
     case FailureKind::no_healthy_endpoint:
-      return {flag::kNoHealthyUpstream, "no_healthy_endpoint", "The cluster has no endpoint that may be called.",
-              "See /clusters on the admin port: endpoints that are ejected or unhealthy say why."};
+      return no_endpoint_words(info);
     case FailureKind::breaker_open:
       return {
           flag::kUpstreamOverflow, "breaker_open",
@@ -139,7 +158,7 @@ std::string_view body_for(const Failure& failure, bool retried, Arena& arena) {
 
 LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retried, std::string_view note,
                      Arena& arena) {
-  const Words words = words_for(failure);
+  const Words words = words_for(failure, info);
   LocalReply reply;
   reply.status = 503;
   if (failure.kind == FailureKind::per_try_timeout || failure.kind == FailureKind::request_timeout) {
@@ -166,6 +185,9 @@ LocalReply reply_for(const Failure& failure, const RequestInfo& info, bool retri
   }
   if (!failure.cause.empty()) {
     fmt::format_to(out, ", {}", failure.cause);
+  }
+  if (const std::string_view why = why_empty(info); failure.kind == FailureKind::no_healthy_endpoint && !why.empty()) {
+    fmt::format_to(out, ", {}", why);
   }
   fmt::format_to(out, ", {} attempt{}", info.attempts, info.attempts == 1 ? "" : "s");
   if (!note.empty()) {

@@ -61,6 +61,7 @@ struct DnsDiscovery {
     std::uint32_t weight = 1;
     std::uint32_t priority = 0;
     Endpoint::Health health = Endpoint::Health::unknown;
+    std::optional<HealthCheckTarget> health_check = {};  // none: as the cluster says
     friend bool operator==(const Name&, const Name&) = default;
   };
   bool logical = false;  // LOGICAL_DNS: the first address counts; else each address is an endpoint
@@ -71,9 +72,11 @@ struct DnsDiscovery {
   Milliseconds failure_refresh_max{0};
   Milliseconds jitter{0};
   bool respect_ttl = false;
-  std::vector<Address> servers;  // none: the system's
-  bool tcp = false;              // never by UDP
-  bool search = true;            // in the system's search domains too
+  std::vector<Address> servers;      // none: the system's
+  bool tcp = false;                  // never by UDP
+  bool search = true;                // in the system's search domains too
+  Milliseconds query_timeout{3000};  // of one try at one server
+  std::uint32_t query_tries = 2;
   friend bool operator==(const DnsDiscovery&, const DnsDiscovery&) = default;
 };
 
@@ -202,6 +205,7 @@ struct Cluster {
   std::uint32_t panic_threshold_percent = 50;  // common_lb_config.healthy_panic_threshold
   Discovery discovery;
   std::vector<Endpoint> endpoints;  // as known now, whatever the discovery
+  std::string why_empty;            // from whoever looked for them: why there are none; empty: nobody says
   Milliseconds connect_timeout{5000};
   Milliseconds idle_timeout{3'600'000};           // of a pooled connection; 0: none
   Milliseconds max_connection_duration{0};        // 0: none

@@ -22,6 +22,24 @@ Nanoseconds random_part(Random& random, Nanoseconds most) {
   return Nanoseconds(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(most.count()))));
 }
 
+// Whom, where the configuration says it.
+std::string asked_of(const DnsDiscovery& discovery) {
+  std::string text;
+  for (const Address& server : discovery.servers) {
+    text += (text.empty() ? " (asked: " : ", ") + server.to_string();
+  }
+  return text.empty() ? text : text + ")";
+}
+
+std::string text_of(const std::vector<Address>& addresses) {
+  constexpr std::size_t kShown = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(addresses.size(), kShown); ++i) {
+    text += (i == 0 ? "" : ", ") + addresses[i].ip();
+  }
+  return addresses.size() > kShown ? fmt::format("{} and {} more", text, addresses.size() - kShown) : text;
+}
+
 }  // namespace
 
 // ---- DnsName
@@ -47,13 +65,18 @@ DnsNameFacts DnsName::facts() const {
           .age = source_.loop_.now() - good_at_,
           .lookups = lookups_,
           .failures = failures_,
-          .failing = failing_};
+          .failing = failing_,
+          .empty = empty_};
+}
+
+std::string DnsName::why_empty() const {
+  const std::string& why = !failing_.empty() ? failing_ : empty_;
+  return fmt::format("'{}': {}{}", name_.host, why.empty() ? "no answer yet" : why, asked_of(discovery_));
 }
 
 void DnsName::look_up() {
   ++lookups_;
-  answers_[0].reset();
-  answers_[1].reset();
+  answers_ = {};
   switch (discovery_.family) {
     case DnsDiscovery::Family::v4_only:
     case DnsDiscovery::Family::v4_preferred:
@@ -90,53 +113,85 @@ void DnsName::on_answer(Resolver::Family family, const Answer& answer) {
   conclude();
 }
 
-void DnsName::conclude() {
-  std::vector<Address> addresses;
-  bool ok = false;
-  std::string error;
+DnsName::Outcome DnsName::outcome() const {
+  Outcome result;
+  std::string failure;
   std::optional<Seconds> ttl;
   for (const auto& answer : answers_) {
     if (!answer) {
       continue;
     }
-    // One family's answer suffices; that there is none is only believed when no question failed.
-    ok = answer->addresses.empty() ? ok : true;
-    if (!answer->ok) {
-      error = answer->error;
-    }
+    (answer->ok ? result.why : failure) = answer->why;
     for (const Address& address : answer->addresses) {
-      addresses.push_back(with_port(address, name_.port));
+      result.addresses.push_back(with_port(address, name_.port));
     }
     if (!answer->addresses.empty()) {
       ttl = std::min(ttl.value_or(answer->ttl), answer->ttl);
     }
   }
-  ok = ok || error.empty();
+  result.ttl = ttl.value_or(Seconds(0));
+  // One family's answer suffices; that there is none is only believed when no question failed. A LOGICAL_DNS cluster
+  // never believes it, as in Envoy.
+  result.empty = result.addresses.empty() && failure.empty();
+  result.ok = !result.addresses.empty() || (result.empty && !discovery_.logical);
+  if (!failure.empty()) {
+    result.why = failure;
+  }
+  if (!discovery_.logical) {  // another order is no change; of a LOGICAL_DNS name the first one counts
+    std::ranges::sort(result.addresses, {}, [](const Address& address) { return address.to_string(); });
+    result.addresses.erase(std::unique(result.addresses.begin(), result.addresses.end()), result.addresses.end());
+  }
+  return result;
+}
+
+void DnsName::conclude() {
+  Outcome came = outcome();
+  if (came.ok) {
+    take(std::move(came));
+  } else {
+    fail(came);
+  }
+}
+
+void DnsName::fail(const Outcome& came) {
+  const std::string& why = came.why;
+  ++failures_;
+  ++(came.empty ? source_.counts_.empty : source_.counts_.failed);
   const bool first = !std::exchange(has_outcome_, true);
-  if (!ok) {
-    ++failures_;
-    ++source_.counts_.failed;
-    if (std::exchange(failing_, error) != error) {
-      source_.events_.tell(fmt::format("cluster '{}': '{}' cannot be resolved: {}; {}", cluster_, name_.host, error,
-                                       answered_ ? "the last good addresses stay" : "there are no addresses yet"));
-    }
-    source_.loop_.arm(timer_, pause_after_failure());
-    if (first) {
-      changed_();
-    }
-    return;
+  const bool news = std::exchange(failing_, why) != why;
+  if (news) {
+    source_.events_.log(
+        LogLevel::warn,
+        fmt::format("cluster '{}': '{}' cannot be resolved: {}{}; {}", cluster_, name_.host, why, asked_of(discovery_),
+                    addresses_.empty() ? "it has no addresses until DNS answers, and is asked again"
+                                       : "the last good addresses stay: " + text_of(addresses_)));
   }
-  if (!std::exchange(failing_, {}).empty()) {
-    source_.events_.tell(fmt::format("cluster '{}': '{}' resolves again", cluster_, name_.host));
+  source_.loop_.arm(timer_, pause_after_failure());
+  if (first || news) {
+    changed_();
   }
+}
+
+void DnsName::take(Outcome came) {
+  const bool recovered = !std::exchange(failing_, {}).empty();
+  const bool first = !std::exchange(has_outcome_, true);
   failures_in_a_row_ = 0;
-  ++(addresses.empty() ? source_.counts_.empty : source_.counts_.answered);
-  answered_ = true;
+  ++(came.addresses.empty() ? source_.counts_.empty : source_.counts_.answered);
   good_at_ = source_.loop_.now();
-  source_.loop_.arm(timer_, pause_after_success(ttl.value_or(Seconds(0))));
-  std::ranges::sort(addresses, {}, [](const Address& address) { return address.to_string(); });
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  if (std::exchange(addresses_, std::move(addresses)) != addresses_ || first) {
+  source_.loop_.arm(timer_, pause_after_success(came.ttl));
+  const bool was_answered = std::exchange(answered_, true);
+  empty_ = came.addresses.empty() ? came.why : std::string();
+  const bool changed = std::exchange(addresses_, std::move(came.addresses)) != addresses_;
+  if (addresses_.empty() && (changed || !was_answered)) {
+    source_.events_.log(LogLevel::warn, fmt::format("cluster '{}': '{}' has no addresses: {}{}", cluster_, name_.host,
+                                                    empty_, asked_of(discovery_)));
+  } else if (recovered || changed) {
+    const bool logical = discovery_.logical && was_answered && !recovered;  // these rotate
+    source_.events_.log(logical ? LogLevel::debug : LogLevel::info,
+                        fmt::format("cluster '{}': '{}' is {}{}", cluster_, name_.host, text_of(addresses_),
+                                    recovered ? ", and resolves again" : ""));
+  }
+  if (changed || first || recovered) {
     changed_();
   }
 }
@@ -161,59 +216,60 @@ Nanoseconds DnsName::pause_after_failure() {
 
 // ---- DnsCluster
 
-DnsCluster::DnsCluster(DnsSource& source, std::shared_ptr<const model::Cluster> config)
-    : source_(source),
-      config_(std::move(config)),
-      discovery_(std::get<DnsDiscovery>(config_->discovery)),
-      name_(config_->name) {
+DnsCluster::DnsCluster(DnsSource& source, const std::string& name, const DnsDiscovery& discovery)
+    : source_(source), name_(name), discovery_(discovery), since_(source.loop_.now()) {
   publish_task_.bind<&DnsCluster::publish>(this);
-  for (const DnsDiscovery::Name& name : discovery_.names) {
-    names_.push_back(std::make_unique<DnsName>(source_, name_, discovery_, name,
+  patience_timer_.bind<&DnsCluster::publish>(this);
+  source_.loop_.arm(patience_timer_, kPatience);
+  for (const DnsDiscovery::Name& each : discovery_.names) {
+    health_checks_.push_back(each.health_check ? std::make_shared<const model::HealthCheckTarget>(*each.health_check)
+                                               : nullptr);
+    names_.push_back(std::make_unique<DnsName>(source_, name_, discovery_, each,
                                                [this] { source_.loop_.at_turn_end(publish_task_); }));
   }
 }
 
-void DnsCluster::adopt(std::shared_ptr<const model::Cluster> config) {
-  config_ = std::move(config);
-  if (published_) {
-    source_.loop_.at_turn_end(publish_task_);
-  }
-}
-
 void DnsCluster::publish() {
-  // The first time all names are known, or known to be unknown: a cluster does not begin with half of its endpoints.
-  if (!published_ && !std::ranges::all_of(names_, [](const auto& name) { return name->has_outcome(); })) {
-    return;
+  Found now = found();
+  if (!published_) {
+    const bool all = std::ranges::all_of(names_, [](const auto& name) { return name->has_outcome(); });
+    const bool patient = source_.loop_.now() < since_ + kPatience;
+    if (!all && (patient || now.endpoints.empty())) {
+      return;
+    }
   }
-  std::vector<model::Endpoint> now = endpoints();
   if (published_ && *published_ == now) {
     return;
   }
   published_ = now;
-  source_.events_.set_endpoints(name_, std::move(now));
+  if (now.answered) {
+    source_.events_.set_endpoints(name_, std::move(now.endpoints), std::move(now.why_empty));
+  } else {
+    source_.events_.not_found(name_, std::move(now.why_empty));
+  }
 }
 
-std::vector<model::Endpoint> DnsCluster::endpoints() {
-  std::vector<model::Endpoint> result = config_->endpoints;
-  for (const auto& each : names_) {
-    const DnsDiscovery::Name& name = each->name();
-    std::vector<Address> addresses = each->addresses();
-    if (discovery_.logical && !addresses.empty()) {
-      if (!logical_ || std::ranges::find(addresses, *logical_) == addresses.end()) {
-        logical_ = addresses.front();
+DnsCluster::Found DnsCluster::found() const {
+  Found result;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const DnsName& from = *names_[i];
+    result.answered = result.answered || from.answered();
+    for (const Address& address : from.addresses()) {
+      model::Endpoint& endpoint = result.endpoints.emplace_back();
+      endpoint.address = address;
+      endpoint.hostname = from.name().hostname.empty() ? from.name().host : from.name().hostname;
+      endpoint.weight = from.name().weight;
+      endpoint.priority = from.name().priority;
+      endpoint.health = from.name().health;
+      endpoint.health_check = health_checks_[i];
+      if (discovery_.logical) {
+        break;
       }
-      addresses = {*logical_};
     }
-    for (const Address& address : addresses) {
-      const bool known = std::ranges::any_of(result, [&](const auto& other) { return other.address == address; });
-      if (!known) {
-        model::Endpoint& endpoint = result.emplace_back();
-        endpoint.address = address;
-        endpoint.hostname = name.hostname.empty() ? name.host : name.hostname;
-        endpoint.weight = name.weight;
-        endpoint.priority = name.priority;
-        endpoint.health = name.health;
-      }
+  }
+  if (result.endpoints.empty()) {
+    for (const auto& name : names_) {
+      result.why_empty += (result.why_empty.empty() ? "" : "; ") + name->why_empty();
     }
   }
   return result;
@@ -235,10 +291,9 @@ void DnsSource::follow(std::span<const std::shared_ptr<const model::Cluster>> cl
     }
     auto known = before.extract(config->name);
     if (known && known.mapped()->discovery() == *discovery) {
-      known.mapped()->adopt(config);
       clusters_.insert(std::move(known));
     } else {
-      clusters_.emplace(config->name, std::make_unique<DnsCluster>(*this, config));
+      clusters_.emplace(config->name, std::make_unique<DnsCluster>(*this, config->name, *discovery));
     }
   }
 }
@@ -253,10 +308,28 @@ Nanoseconds DnsSource::age() const {
   return longest;
 }
 
+std::vector<std::string> DnsSource::clusters() const {
+  std::vector<std::string> all;
+  for (const auto& [name, cluster] : clusters_) {
+    all.push_back(name);
+  }
+  return all;
+}
+
 std::vector<DnsNameFacts> DnsSource::names() const {
   std::vector<DnsNameFacts> all;
   for (const auto& [cluster_name, cluster] : clusters_) {
     for (const auto& name : cluster->names()) {
+      all.push_back(name->facts());
+    }
+  }
+  return all;
+}
+
+std::vector<DnsNameFacts> DnsSource::names(const std::string& cluster) const {
+  std::vector<DnsNameFacts> all;
+  if (const auto found = clusters_.find(cluster); found != clusters_.end()) {
+    for (const auto& name : found->second->names()) {
       all.push_back(name->facts());
     }
   }

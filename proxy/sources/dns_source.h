@@ -1,9 +1,10 @@
 // DnsSource: finds by DNS the endpoints of STRICT_DNS and LOGICAL_DNS clusters, again and again, and keeps the last
-// good ones while nobody answers. Owned by the sidecar; main thread. Semantics: Envoy's dns_refresh_rate,
+// good ones while nobody answers. Owned by Discovery; main thread. Semantics: Envoy's dns_refresh_rate,
 // respect_dns_ttl, dns_failure_refresh_rate, dns_lookup_family. DnsCluster: one of those clusters, DnsName: one name of
 // it. Owned by the source.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -17,6 +18,7 @@
 #include "core/event/loop.h"
 #include "core/net/resolver.h"
 #include "proxy/model/cluster.h"
+#include "proxy/sources/xds_client.h"
 
 namespace remora::sources {
 
@@ -30,13 +32,14 @@ struct DnsNameFacts {
   std::uint64_t lookups = 0;
   std::uint64_t failures = 0;
   std::string failing;  // what is wrong now; empty: nothing
+  std::string empty;    // why the last good answer has no addresses
 };
 
 class DnsSource;
 
 class DnsName {
  public:
-  // `changed` is called when the answer is another, and with the first outcome.
+  // `changed` is called when the answer, or what is wrong with it, is another, and with the first outcome.
   DnsName(DnsSource& source, const std::string& cluster, const model::DnsDiscovery& discovery,
           const model::DnsDiscovery::Name& name, std::function<void()> changed);
   DnsName(const DnsName&) = delete;
@@ -45,15 +48,28 @@ class DnsName {
   const model::DnsDiscovery::Name& name() const { return name_; }
   const std::vector<Address>& addresses() const { return addresses_; }  // with the port
   bool has_outcome() const { return has_outcome_; }
+  bool answered() const { return answered_; }
   MonotonicTime good_at() const { return good_at_; }
+  std::string why_empty() const;  // "'api.test': there is no such name (NXDOMAIN)"
   DnsNameFacts facts() const;
 
  private:
+  // What came of both families' questions.
+  struct Outcome {
+    bool ok = false;
+    bool empty = false;  // DNS answered, and there is none
+    std::vector<Address> addresses = {};
+    std::string why = {};
+    Seconds ttl{0};
+  };
+
   void look_up();
   void ask(net::Resolver::Family family);
   void on_answer(net::Resolver::Family family, const net::Answer& answer);
   void conclude();
-  void take(std::vector<Address> addresses);
+  Outcome outcome() const;
+  void fail(const Outcome& came);
+  void take(Outcome came);
   Nanoseconds pause_after_success(Seconds ttl);
   Nanoseconds pause_after_failure();
 
@@ -72,45 +88,56 @@ class DnsName {
   std::uint64_t failures_ = 0;
   std::uint32_t failures_in_a_row_ = 0;
   std::string failing_;
+  std::string empty_;
 
   // of the lookup under way
-  std::unique_ptr<net::Lookup> lookups_under_way_[2];
-  std::optional<net::Answer> answers_[2];  // by family
+  std::array<std::unique_ptr<net::Lookup>, 2> lookups_under_way_;
+  std::array<std::optional<net::Answer>, 2> answers_;  // by family
   Timer timer_;
 };
 
 class DnsCluster {
  public:
-  DnsCluster(DnsSource& source, std::shared_ptr<const model::Cluster> config);
+  // A cluster of several names waits this long for the slower ones before it begins with those that are known.
+  static constexpr Seconds kPatience{5};
+
+  DnsCluster(DnsSource& source, const std::string& name, const model::DnsDiscovery& discovery);
   DnsCluster(const DnsCluster&) = delete;
   DnsCluster& operator=(const DnsCluster&) = delete;
 
   const model::DnsDiscovery& discovery() const { return discovery_; }
   const std::vector<std::unique_ptr<DnsName>>& names() const { return names_; }
-  // The same discovery: its static endpoints may differ.
-  void adopt(std::shared_ptr<const model::Cluster> config);
 
  private:
+  struct Found {
+    std::vector<model::Endpoint> endpoints;
+    std::string why_empty;
+    bool answered = false;  // by any name
+    friend bool operator==(const Found&, const Found&) = default;
+  };
+
   void publish();
-  std::vector<model::Endpoint> endpoints();
+  Found found() const;
 
   DnsSource& source_;
-  std::shared_ptr<const model::Cluster> config_;
-  // Of the first configuration: names refer to it.
-  const model::DnsDiscovery discovery_;
   const std::string name_;
+  const model::DnsDiscovery discovery_;                                         // names refer to it
+  std::vector<std::shared_ptr<const model::HealthCheckTarget>> health_checks_;  // by name
   std::vector<std::unique_ptr<DnsName>> names_;
-  std::optional<std::vector<model::Endpoint>> published_;
-  std::optional<Address> logical_;  // kept while it is among the answers: a rotation is no change
+  std::optional<Found> published_;
+  const MonotonicTime since_;
   Task publish_task_;
+  Timer patience_timer_;
 };
 
 class DnsSource {
  public:
   struct Events {
-    std::function<void(const std::string& cluster, std::vector<model::Endpoint> endpoints)> set_endpoints;
-    // For the log: what went wrong, or is well again.
-    std::function<void(const std::string& words)> tell = [](const std::string&) {};
+    // `why_empty`: in words, when there are no endpoints.
+    std::function<void(const std::string& cluster, std::vector<model::Endpoint>, std::string why_empty)> set_endpoints;
+    // No name was ever answered: what the cluster has, from the disk perhaps, stays.
+    std::function<void(const std::string& cluster, std::string why)> not_found;
+    Log log = [](LogLevel, const std::string&) {};
   };
 
   // Whom a cluster asks; lives as long as the source.
@@ -124,7 +151,10 @@ class DnsSource {
   // The clusters that there are now: those with names are resolved, those no longer named are forgotten.
   void follow(std::span<const std::shared_ptr<const model::Cluster>> clusters);
 
+  std::vector<std::string> clusters() const;
   std::vector<DnsNameFacts> names() const;
+  // Of one cluster; empty: it has no names.
+  std::vector<DnsNameFacts> names(const std::string& cluster) const;
 
   struct Counts {
     std::uint64_t answered = 0;  // with addresses

@@ -77,12 +77,15 @@ Feed& DynamicConfig::feed(ResourceType type, const xds::ConfigSource& source) {
   return *slot;
 }
 
-std::vector<Address> DynamicConfig::addresses_of(const std::vector<std::string>& clusters) const {
+std::optional<std::vector<Address>> DynamicConfig::addresses_of(const std::vector<std::string>& clusters) const {
   std::vector<Address> result;
   for (const std::string& name : clusters) {
     for (const Address& address : builder_.addresses(name)) {
       result.push_back(address);
     }
+  }
+  if (result.empty() && std::ranges::any_of(clusters, [this](const auto& name) { return builder_.warming(name); })) {
+    return std::nullopt;
   }
   return result;
 }
@@ -140,10 +143,20 @@ std::vector<Rejection> DynamicConfig::apply(const ResourceUpdate& update, const 
     log(LogLevel::warn, fmt::format("rejected, the last good version goes on: {}", describe(update.type, rejections)));
   }
   came_[index(update.type)] = true;
-  if (store_) {
+  save_soon();
+  return rejections;
+}
+
+void DynamicConfig::set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints,
+                                  std::string why_empty) {
+  builder_.set_endpoints(cluster, std::move(endpoints), std::move(why_empty));
+  save_soon();
+}
+
+void DynamicConfig::save_soon() {
+  if (store_ && !save_timer_.armed()) {
     world_.loop.arm(save_timer_, kSaveAfter);
   }
-  return rejections;
 }
 
 bool DynamicConfig::connected() const {

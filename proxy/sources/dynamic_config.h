@@ -58,6 +58,10 @@ class DynamicConfig {
   std::vector<Rejection> apply(const ResourceUpdate& update, const std::vector<Rejection>& unread = {});
   void feed_failed();
 
+  // What was found out about a cluster's endpoints: SnapshotBuilder's, and kept on the disk.
+  void set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints, std::string why_empty = {});
+  void set_not_found(const std::string& cluster, std::string why) { builder_.set_not_found(cluster, std::move(why)); }
+
   SnapshotBuilder& builder() { return builder_; }
   const SnapshotBuilder& builder() const { return builder_; }
   bool initialized() const { return initialized_; }
@@ -70,13 +74,15 @@ class DynamicConfig {
   using FeedKey = std::pair<std::optional<ResourceType>, xds::ConfigSource>;
 
   std::unique_ptr<Feed> make_real_feed(std::optional<ResourceType> only, const xds::ConfigSource& source);
-  std::vector<Address> addresses_of(const std::vector<std::string>& clusters) const;
+  // None: they are being looked for, for the first time.
+  std::optional<std::vector<Address>> addresses_of(const std::vector<std::string>& clusters) const;
   Feed& feed(ResourceType type, const xds::ConfigSource& source);
   void start(ResourceType type, const xds::ConfigSource& source);
   void references_changed();
   void check_initialized();
   void on_fetch_timeout();
   void restore();
+  void save_soon();
   void save();
   void log(LogLevel level, std::string words) const {
     if (events_.log) {

@@ -8,7 +8,7 @@ GrpcControlPlane::GrpcControlPlane(const net::ConnectionContext& context, net::N
 
 std::unique_ptr<grpc::Stream> GrpcControlPlane::open(std::string_view path, const grpc::Metadata& metadata,
                                                      grpc::StreamEvents& events, std::string& why) {
-  const std::vector<Address> addresses = addresses_();
+  const std::vector<Address> addresses = addresses_().value_or(std::vector<Address>());
   if (addresses.empty()) {
     channel_.reset();
     why = "no address of it is known yet";

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,14 +17,15 @@ namespace remora::sources {
 
 class GrpcControlPlane final : public ControlPlane {
  public:
-  // In order of preference, as known now.
-  using Addresses = std::function<std::vector<Address>()>;
+  // In order of preference, as known now. None: they are being looked for, for the first time.
+  using Addresses = std::function<std::optional<std::vector<Address>>()>;
 
   GrpcControlPlane(const net::ConnectionContext& context, net::Network& network, Addresses addresses,
                    grpc::ChannelOptions options);
 
   std::unique_ptr<grpc::Stream> open(std::string_view path, const grpc::Metadata& metadata, grpc::StreamEvents& events,
                                      std::string& why) override;
+  bool waiting() const override { return !addresses_().has_value(); }
   void next() override { ++index_; }
   bool connected() const override { return channel_ != nullptr && channel_->connected(); }
   std::string address() const override { return channel_ == nullptr ? std::string() : channel_->address().to_string(); }

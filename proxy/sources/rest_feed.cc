@@ -17,6 +17,7 @@ constexpr std::string_view kPaths[kResourceTypes] = {"/v3/discovery:clusters", "
                                                      "/v3/discovery:listeners", "/v3/discovery:routes",
                                                      "/v3/discovery:secrets"};
 constexpr int kNotModified = 304;
+constexpr Milliseconds kLookAgain{20};  // while whom we ask has no address yet
 
 }  // namespace
 
@@ -81,7 +82,12 @@ void RestFeed::poll() {
   if (!all_ && names_.empty()) {
     return;  // until somebody wants something
   }
-  std::vector<Address> addresses = addresses_();
+  auto known = addresses_();
+  if (!known) {
+    context_.loop.arm(timer_, kLookAgain);
+    return;
+  }
+  std::vector<Address> addresses = std::move(*known);
   if (addresses.empty()) {
     note_failure("no address of it is known yet");
     schedule();

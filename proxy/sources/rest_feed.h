@@ -19,7 +19,8 @@ namespace remora::sources {
 
 class RestFeed final : public Feed {
  public:
-  using Addresses = std::function<std::vector<Address>()>;
+  // None: they are being looked for, for the first time.
+  using Addresses = std::function<std::optional<std::vector<Address>>()>;
 
   RestFeed(const net::ConnectionContext& context, net::Network& network, Random& random, xds::ConfigSource source,
            std::string node, ResourceType type, Addresses addresses, FeedEvents events);

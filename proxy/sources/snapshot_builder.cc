@@ -149,6 +149,10 @@ std::string SnapshotBuilder::take_cluster(const Resource& resource, ClusterEntry
   if (!read) {
     return xds::reason(read.error());
   }
+  if (entry.has_latest && entry.latest.cluster->discovery.index() != read->cluster->discovery.index()) {
+    discovered_.erase(resource.name);  // in another way than it is found from now on
+    not_found_.erase(resource.name);
+  }
   entry.latest = std::move(*read);
   return {};
 }
@@ -199,17 +203,43 @@ std::string SnapshotBuilder::take_routes(const Resource& resource, RouteEntry& e
   return {};
 }
 
-void SnapshotBuilder::set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints) {
+void SnapshotBuilder::set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints,
+                                    std::string why_empty) {
   auto& slot = discovered_[cluster];
-  if (slot == nullptr || slot->endpoints != endpoints) {
-    slot = std::make_shared<const xds::Endpoints>(xds::Endpoints{std::move(endpoints), {}});
+  not_found_.erase(cluster);
+  xds::Endpoints found{.endpoints = std::move(endpoints), .why_empty = std::move(why_empty)};
+  if (slot == nullptr || *slot != found) {
+    slot = std::make_shared<const xds::Endpoints>(std::move(found));
     loop_.at_turn_end(settle_task_);
   }
 }
 
+void SnapshotBuilder::set_not_found(const std::string& cluster, std::string why) {
+  auto& slot = not_found_[cluster];
+  if (slot == nullptr || slot->why_empty != why) {
+    slot = std::make_shared<const xds::Endpoints>(xds::Endpoints{.endpoints = {}, .why_empty = std::move(why)});
+    loop_.at_turn_end(settle_task_);
+  }
+}
+
+std::map<std::string, std::shared_ptr<const xds::Endpoints>, std::less<>> SnapshotBuilder::discovered() const {
+  auto result = discovered_;
+  for (const auto& [name, endpoints] : fallback_) {
+    if (clusters_.contains(name)) {
+      result.try_emplace(name, endpoints);
+    }
+  }
+  return result;
+}
+
+bool SnapshotBuilder::warming(const std::string& cluster) const {
+  const auto found = clusters_.find(cluster);
+  return found != clusters_.end() && found->second.serving == nullptr && !found->second.waits_for.empty();
+}
+
 void SnapshotBuilder::set_fallback(std::map<std::string, std::vector<model::Endpoint>> endpoints) {
   for (auto& [cluster, list] : endpoints) {
-    fallback_[cluster] = std::make_shared<const xds::Endpoints>(xds::Endpoints{std::move(list), {}});
+    fallback_[cluster] = std::make_shared<const xds::Endpoints>(xds::Endpoints{.endpoints = std::move(list)});
   }
 }
 

@@ -75,13 +75,16 @@ class SnapshotBuilder {
   SnapshotBuilder(const SnapshotBuilder&) = delete;
   SnapshotBuilder& operator=(const SnapshotBuilder&) = delete;
 
-  // Takes what is valid; the rest is returned, and its last good versions stay.
-  // `unread`: resources of the update whose
+  // Takes what is valid; the rest is returned, and its last good versions stay. `unread`: resources of the update whose
   // source could not read them.
   std::vector<Rejection> apply(const ResourceUpdate& update, const std::vector<Rejection>& unread = {});
 
-  // From whoever discovers a cluster's endpoints: DNS, Consul, or in place of EDS. An empty list ends its warming too.
-  void set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints);
+  // From whoever discovers a cluster's endpoints: DNS, Consul, or in place of EDS. An empty list ends its warming too;
+  // `why_empty` is for those whose requests fail then.
+  void set_endpoints(const std::string& cluster, std::vector<model::Endpoint> endpoints, std::string why_empty = {});
+  // Whoever looks for a cluster's endpoints could not find out: its warming ends, with the endpoints of set_fallback if
+  // it has some. What was found before stays.
+  void set_not_found(const std::string& cluster, std::string why);
 
   // Last good endpoints of the time before, for clusters whose own are not found in kFallbackAfter.
   void set_fallback(std::map<std::string, std::vector<model::Endpoint>> endpoints);
@@ -96,10 +99,10 @@ class SnapshotBuilder {
   std::uint64_t version() const { return published_ == nullptr ? 0 : published_->version; }
   // Where a cluster's endpoints are now; empty when it does not serve.
   std::vector<Address> addresses(const std::string& cluster) const;
-  // What set_endpoints brought, by cluster.
-  const std::map<std::string, std::shared_ptr<const xds::Endpoints>, std::less<>>& discovered() const {
-    return discovered_;
-  }
+  // What set_endpoints brought, by cluster, and where that is nothing yet, set_fallback: what a next start begins with.
+  std::map<std::string, std::shared_ptr<const xds::Endpoints>, std::less<>> discovered() const;
+  // The cluster never had an endpoint to serve with, but may have some soon.
+  bool warming(const std::string& cluster) const;
   // The clusters that there are, serving or warming: for whoever discovers their endpoints.
   std::vector<std::shared_ptr<const model::Cluster>> clusters() const;
 
@@ -189,6 +192,7 @@ class SnapshotBuilder {
   Entries<ListenerEntry> listeners_;
   Entries<RouteEntry> routes_;
   Entries<std::shared_ptr<const xds::Endpoints>> discovered_;  // by cluster
+  Entries<std::shared_ptr<const xds::Endpoints>> not_found_;   // by cluster: none, and why
   Entries<std::shared_ptr<const xds::Endpoints>> fallback_;    // by cluster
   TypeState types_[kResourceTypes];
 

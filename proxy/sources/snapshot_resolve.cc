@@ -17,9 +17,19 @@ struct WarmingTimeout {
   Milliseconds operator()(const model::ConsulDiscovery&) const { return kDiscoveryTimeout; }
 };
 
+// Of a cluster that waited long enough.
+std::shared_ptr<const xds::Endpoints> unheard() {
+  static const auto endpoints = std::make_shared<const xds::Endpoints>(
+      xds::Endpoints{.endpoints = {}, .why_empty = "nothing was heard of its endpoints yet"});
+  return endpoints;
+}
+
 std::shared_ptr<const model::Cluster> with_endpoints(const model::Cluster& cluster, const xds::Endpoints& endpoints) {
   auto result = std::make_shared<model::Cluster>(cluster);
   result->endpoints.insert(result->endpoints.end(), endpoints.endpoints.begin(), endpoints.endpoints.end());
+  if (result->endpoints.empty()) {
+    result->why_empty = endpoints.why_empty;
+  }
   if (endpoints.overprovisioning_factor) {
     result->overprovisioning_factor = *endpoints.overprovisioning_factor;
   }
@@ -97,8 +107,13 @@ void SnapshotBuilder::resolve_cluster(const std::string& name, ClusterEntry& ent
     entry.made_with = nullptr;
     return;
   }
-  if (endpoints == nullptr && !entry.latest.eds && fallback_.contains(name) && waited(entry, kFallbackAfter)) {
+  const auto not_found = not_found_.find(name);
+  if (endpoints == nullptr && !entry.latest.eds && fallback_.contains(name) &&
+      (not_found != not_found_.end() || waited(entry, kFallbackAfter))) {
     endpoints = fallback_.find(name)->second;
+  }
+  if (endpoints == nullptr && not_found != not_found_.end()) {
+    endpoints = not_found->second;
   }
   if (endpoints == nullptr && !waited(entry, std::visit(WarmingTimeout{}, base->discovery))) {
     entry.waits_for = entry.latest.eds ? fmt::format("endpoints '{}'", entry.latest.eds->name)
@@ -107,6 +122,9 @@ void SnapshotBuilder::resolve_cluster(const std::string& name, ClusterEntry& ent
     return;  // an older version goes on, with the endpoints that it had
   }
   entry.waits_for.clear();
+  if (endpoints == nullptr && !entry.latest.eds) {
+    endpoints = unheard();
+  }
   if (entry.made_of != base || entry.made_with != endpoints || entry.serving == nullptr) {
     entry.serving = endpoints == nullptr ? base : with_endpoints(*base, *endpoints);
     entry.made_of = base;
@@ -220,7 +238,9 @@ void SnapshotBuilder::drop_unreferenced() {
     }
   }
   std::erase_if(endpoints_, [&](const auto& each) { return !services.contains(each.first); });
-  std::erase_if(discovered_, [&](const auto& each) { return !clusters_.contains(each.first); });
+  for (auto* found : {&discovered_, &not_found_}) {
+    std::erase_if(*found, [&](const auto& each) { return !clusters_.contains(each.first); });
+  }
 }
 
 // The versions that serve count too, so that they go on being updated while later ones wait.

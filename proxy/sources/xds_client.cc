@@ -7,7 +7,8 @@
 namespace remora::sources {
 namespace {
 
-constexpr Seconds kSayAgain{60};  // the same failure is logged once in this time
+constexpr Milliseconds kLookAgain{20};  // while whom we ask has no address yet
+constexpr Seconds kSayAgain{60};        // the same failure is logged once in this time
 
 }  // namespace
 
@@ -32,6 +33,10 @@ XdsClientFacts XdsClient::facts() const {
 }
 
 void XdsClient::open() {
+  if (control_->waiting()) {
+    loop_.arm(retry_timer_, kLookAgain);
+    return;
+  }
   protocol_->reopen();
   heard_ = false;
   std::string why;

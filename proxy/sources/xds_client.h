@@ -25,6 +25,8 @@ class ControlPlane {
   // A stream to the present address; null, with the reason in `why`, when there is none.
   virtual std::unique_ptr<grpc::Stream> open(std::string_view path, const grpc::Metadata& metadata,
                                              grpc::StreamEvents& events, std::string& why) = 0;
+  // Its addresses are being looked for, for the first time: no failure, and nothing to open yet.
+  virtual bool waiting() const { return false; }
   // The present address failed: the next one's turn. May be called in a stream's on_closed.
   virtual void next() = 0;
   virtual bool connected() const = 0;

@@ -51,6 +51,8 @@ void ClusterState::use(std::shared_ptr<const PreparedCluster> prepared) {
   response_limits_.max_head_bytes = config().max_response_headers_kb * 1024;
   response_limits_.max_headers = config().max_response_headers_count;
   response_limits_.accept_http_10 = true;
+  const auto* dns = std::get_if<model::DnsDiscovery>(&config().discovery);
+  keeps_former_ = dns != nullptr && dns->logical && !config().endpoints.empty();
 }
 
 void ClusterState::adopt(std::shared_ptr<const PreparedCluster> prepared) {
@@ -104,18 +106,38 @@ void ClusterState::take_endpoints(const PreparedCluster* before) {
     all.push_back(state.get());
     endpoints_.push_back(std::move(state));
   }
+  for (auto& state : leaving_) {
+    if (state) {
+      take_leave(*state);
+    }
+  }
   for (auto& state : old) {
     if (state) {
-      state->leaving_ = true;
-      state->config = nullptr;
-      if (state->pool_) {
-        state->pool_->drain();
-      }
+      take_leave(*state);
       leaving_.push_back(std::move(state));
     }
   }
   balancer_.set_endpoints(all);
   sweep();
+}
+
+void ClusterState::take_leave(EndpointState& state) {
+  state.leaving_ = true;
+  state.config = keeps_former_ ? &config().endpoints.front() : nullptr;
+  if (!keeps_former_ && state.pool_) {
+    state.pool_->drain();
+  }
+}
+
+// A connection to an earlier address before a new one to today's.
+EndpointState& ClusterState::prefer_open(EndpointState& picked) {
+  if (picked.pool_ && picked.pool_->has_ready()) {
+    return picked;
+  }
+  const auto open = std::ranges::find_if(leaving_, [](const auto& state) {
+    return state && state->pool_ && state->pool_->has_ready() && availability(*state) == Availability::healthy;
+  });
+  return open == leaving_.end() ? picked : **open;
 }
 
 // `state` may be null, or belong to a namesake of this cluster that is about to end.
@@ -157,9 +179,11 @@ void ClusterState::sweep() {
 
 void ClusterState::leave() {
   left_ = true;
-  for (const auto& endpoint : endpoints_) {
-    if (endpoint->pool_) {
-      endpoint->pool_->drain();
+  for (const auto* list : {&endpoints_, &leaving_}) {
+    for (const auto& endpoint : *list) {
+      if (endpoint && endpoint->pool_) {
+        endpoint->pool_->drain();
+      }
     }
   }
   series_.endpoints.set(0);

@@ -55,8 +55,13 @@ class ClusterState {
   PoolContext pool_context() { return {connections_, network_, *this}; }
   std::uint64_t id() const { return id_; }
 
-  // Null: no endpoint is fit to be called.
+  // Where a new connection goes. Null: no endpoint is fit to be called.
   EndpointState* pick(const PickContext& context) { return static_cast<EndpointState*>(balancer_.pick(context)); }
+  // The same for a request, which a connection that is open to an earlier address of a LOGICAL_DNS name may carry too.
+  EndpointState* pick_for_request(const PickContext& context) {
+    EndpointState* picked = pick(context);
+    return keeps_former_ && picked != nullptr && !leaving_.empty() ? &prefer_open(*picked) : picked;
+  }
   bool picks_by_hash() const {
     return config().lb_policy == model::LbPolicy::ring_hash || config().lb_policy == model::LbPolicy::maglev;
   }
@@ -100,6 +105,8 @@ class ClusterState {
  private:
   void use(std::shared_ptr<const PreparedCluster> prepared);
   void take_endpoints(const PreparedCluster* before);
+  void take_leave(EndpointState& state);
+  EndpointState& prefer_open(EndpointState& picked);
   std::unique_ptr<EndpointState> take_known(EndpointState* state, std::vector<std::unique_ptr<EndpointState>>& old);
   void renew_connections();
   void sweep();
@@ -117,6 +124,7 @@ class ClusterState {
   std::vector<std::unique_ptr<EndpointState>> endpoints_;  // as the configuration lists them
   std::vector<std::unique_ptr<EndpointState>> leaving_;    // while in use
   LoadBalancer balancer_;
+  bool keeps_former_ = false;  // LOGICAL_DNS: connections outlive the address that they were opened to
   bool left_ = false;
 };
 

@@ -130,6 +130,7 @@ class ConnectionPool {
 
   // An idle connection, the one used last; null: none. The caller begins a stream on it at once.
   UpstreamConnection* take_ready();
+  bool has_ready() const { return ready_.size > 0; }
   // Puts the waiter in line, opening a connection for it where limits allow. It hears on a later turn. The error comes
   // back at once when nobody may wait.
   std::expected<void, ConnectFailure> wait(PoolWaiter& waiter);

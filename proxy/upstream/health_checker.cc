@@ -29,7 +29,7 @@ void HealthChecker::check(const std::vector<CheckedCluster>& clusters) {
         known.mapped()->adopt(cluster, i);
         sessions_.insert(std::move(known));
       } else {
-        sessions_.emplace(key, std::make_unique<HealthSession>(*this, cluster, i));
+        sessions_.emplace(key, std::make_unique<HealthSession>(*this, cluster, i, former(before, cluster)));
       }
     }
   }
@@ -39,6 +39,16 @@ void HealthChecker::check(const std::vector<CheckedCluster>& clusters) {
   if (settled()) {
     context_.connections.loop.next_turn(settled_task_);
   }
+}
+
+// The one address of a LOGICAL_DNS name stands for the same host as the one before.
+const HealthSession* HealthChecker::former(const Sessions& sessions, const CheckedCluster& cluster) {
+  const auto* dns = std::get_if<model::DnsDiscovery>(&cluster.config->discovery);
+  if (dns == nullptr || !dns->logical) {
+    return nullptr;
+  }
+  const auto found = std::ranges::find_if(sessions, [&](const auto& each) { return each.second->is_of(cluster); });
+  return found == sessions.end() ? nullptr : found->second.get();
 }
 
 bool HealthChecker::settled() const { return waiting_ == 0; }

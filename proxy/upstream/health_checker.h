@@ -55,11 +55,14 @@ class HealthChecker {
 
  private:
   friend class HealthSession;
+  using Sessions = std::unordered_map<const EndpointHealth*, std::unique_ptr<HealthSession>>;
+
+  static const HealthSession* former(const Sessions& sessions, const CheckedCluster& cluster);
   void on_first_outcome();
   void call_settled();
 
   const Context context_;
-  std::unordered_map<const EndpointHealth*, std::unique_ptr<HealthSession>> sessions_;
+  Sessions sessions_;
   std::size_t waiting_ = 0;  // sessions without an outcome
   std::function<void()> when_settled_;
   Task settled_task_;

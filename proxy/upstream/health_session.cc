@@ -30,12 +30,14 @@ Result label(ProbeResult::Kind kind) {
 
 }  // namespace
 
-HealthSession::HealthSession(HealthChecker& checker, const CheckedCluster& cluster, std::size_t endpoint)
-    : checker_(checker), health_(cluster.endpoints[endpoint]) {
+HealthSession::HealthSession(HealthChecker& checker, const CheckedCluster& cluster, std::size_t endpoint,
+                             const HealthSession* former)
+    : checker_(checker), health_(cluster.endpoints[endpoint]), first_(former == nullptr || former->first_) {
   interval_.bind<&HealthSession::begin_check>(this);
   timeout_.bind<&HealthSession::on_timeout>(this);
   adopt(cluster, endpoint);
-  health_->failed_active_check.store(true, std::memory_order_relaxed);
+  const bool failed = first_ || former->health_->failed_active_check.load(std::memory_order_relaxed);
+  health_->failed_active_check.store(failed, std::memory_order_relaxed);
   generation_->fetch_add(1, std::memory_order_release);
   const auto& context = checker_.context_;
   context.connections.loop.arm(interval_, random_part(context.random, config_->health_check->initial_jitter));

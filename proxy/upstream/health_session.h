@@ -12,7 +12,9 @@ namespace remora::upstream {
 
 class HealthSession final : ProbeEvents {
  public:
-  HealthSession(HealthChecker& checker, const CheckedCluster& cluster, std::size_t endpoint);
+  // `former`: whose place it takes, and whose health holds until it knows better; null: nobody's.
+  HealthSession(HealthChecker& checker, const CheckedCluster& cluster, std::size_t endpoint,
+                const HealthSession* former);
   HealthSession(const HealthSession&) = delete;
   HealthSession& operator=(const HealthSession&) = delete;
   ~HealthSession();
@@ -20,6 +22,7 @@ class HealthSession final : ProbeEvents {
   // Another configuration of the same endpoint. What was found out stays.
   void adopt(const CheckedCluster& cluster, std::size_t endpoint);
   bool first() const { return first_; }
+  bool is_of(const CheckedCluster& cluster) const { return generation_ == cluster.generation; }
 
  private:
   void begin_check();

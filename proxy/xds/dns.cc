@@ -11,6 +11,8 @@ using Cares = envoy::extensions::network::dns_resolver::cares::v3::CaresDnsResol
 
 // A rate below this would keep a resolver busy for nothing; Envoy's limit.
 constexpr Milliseconds kLeastRate{1};
+constexpr Seconds kLongestQuery{300};
+constexpr double kMostTries = 100;
 
 Milliseconds read_rate(const Scope& scope, const pb::Duration& duration) {
   const Milliseconds rate = read_duration(scope, duration, Sign::positive);
@@ -35,6 +37,15 @@ void read_resolver(const Scope& scope, const core_v3::TypedExtensionConfig& mess
       server = Address::parse(server.ip(), 53).value_or(server);
     }
     dns.servers.push_back(server);
+  }
+  if (cares.has_query_timeout_seconds()) {
+    const std::uint64_t seconds = cares.query_timeout_seconds().value();
+    check_range(config.field("query_timeout_seconds"), static_cast<double>(seconds), 1, kLongestQuery.count());
+    dns.query_timeout = Seconds(std::min<std::uint64_t>(seconds, kLongestQuery.count()));
+  }
+  if (cares.has_query_tries()) {
+    dns.query_tries = cares.query_tries().value();
+    check_range(config.field("query_tries"), dns.query_tries, 1, kMostTries);
   }
   dns.tcp = cares.dns_resolver_options().use_tcp_for_dns_lookups();
   dns.search = !cares.dns_resolver_options().no_default_search_domain();

@@ -8,6 +8,8 @@ namespace {
 
 namespace endpoint_v3 = envoy::config::endpoint::v3;
 
+constexpr std::size_t kMaxName = 253;  // RFC 1035 section 2.3.4, in text
+
 model::Endpoint::Health health_of(core_v3::HealthStatus status) {
   using Health = model::Endpoint::Health;
   switch (status) {
@@ -43,12 +45,21 @@ bool is_name(const core_v3::Address& message) {
 void add_name(const Scope& scope, const core_v3::SocketAddress& message, const model::Endpoint& like,
               model::DnsDiscovery& dns) {
   const Scope at = scope.field("socket_address");
-  at.error("address", fmt::format("'{}' is a name: resolving names is Envoy's, but not supported by this version of "
-                                  "Remora, which takes IP addresses here",
-                                  message.address()));
+  if (message.address().empty() || message.address().size() > kMaxName ||
+      message.address().find_first_of(" \t\r\n/:@") != std::string::npos) {
+    at.error("address", fmt::format("'{}' is neither an IP address nor a name that DNS could know", message.address()));
+  }
   check_range(at.field("port_value"), message.port_value(), 1, 65535);
-  dns.names.push_back({message.address(), static_cast<std::uint16_t>(message.port_value()), like.hostname, like.weight,
-                       like.priority, like.health});
+  model::DnsDiscovery::Name& name = dns.names.emplace_back();
+  name.host = message.address();
+  name.port = static_cast<std::uint16_t>(message.port_value());
+  name.hostname = like.hostname;
+  name.weight = like.weight;
+  name.priority = like.priority;
+  name.health = like.health;
+  if (like.health_check != nullptr) {
+    name.health_check = *like.health_check;
+  }
 }
 
 void read_endpoint(const Scope& scope, const endpoint_v3::LbEndpoint& message, std::uint32_t priority,

@@ -45,7 +45,8 @@ struct ClusterResource {
 
 struct Endpoints {
   std::vector<model::Endpoint> endpoints;
-  std::optional<std::uint32_t> overprovisioning_factor;
+  std::optional<std::uint32_t> overprovisioning_factor = {};
+  std::string why_empty = {};  // in words, where they were looked for in vain
 
   friend bool operator==(const Endpoints&, const Endpoints&) = default;
 };

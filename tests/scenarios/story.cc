@@ -63,6 +63,13 @@ xds::Bootstrap read_bootstrap_of(const World& world) {
     }
     throw std::runtime_error(words + text);
   }
+  if (world.found) {
+    auto changed = std::make_shared<model::Snapshot>(*bootstrap->snapshot);
+    auto up = std::make_shared<model::Cluster>(*changed->clusters.at("up"));
+    world.found(*up);
+    changed->clusters["up"] = std::move(up);
+    bootstrap->snapshot = std::move(changed);
+  }
   return std::move(*bootstrap);
 }
 

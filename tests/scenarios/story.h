@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ struct World {
   std::uint16_t port = 8080;        // of "main", at 10.0.0.1
   std::vector<int> endpoints = {};  // of "up": which upstreams; none said: all
   std::string discovery = {};       // of "up", in place of `endpoints`: "cluster_type: {...}"
+  // What a source of endpoints would do to "up".
+  std::function<void(model::Cluster&)> found = {};
 };
 
 // The bootstrap of that world, and who reads it; throws what is wrong with it.

@@ -1,5 +1,6 @@
 // A configuration that changes under load: nothing that was begun is lost, nothing that stays is disturbed.
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 
 #include "tests/scenarios/story.h"
 
@@ -72,6 +73,75 @@ TEST(Swap, AnEndpointThatWasRemovedFinishesWhatItHas) {
   story.advance(10ms);
   EXPECT_EQ(story.upstream(0).open_connections(), 0U) << "nobody will use it again";
   story.expect_no_leftovers();
+}
+
+void logical(model::Cluster& cluster) {
+  model::DnsDiscovery dns;
+  dns.logical = true;
+  cluster.discovery = std::move(dns);
+}
+
+TEST(Swap, ConnectionsOutliveTheAddressOfALogicalName) {
+  Story story({.upstreams = 2, .endpoints = {0}, .found = logical});
+  story.client_sends("GET /");
+  story.client_gets(200);
+  story.reload({.endpoints = {1}, .found = logical});
+  for (int i = 0; i < 3; ++i) {
+    story.client_sends("GET /");
+    story.client_gets(200);
+  }
+  EXPECT_EQ(story.upstream(0).requests().size(), 4U);
+  EXPECT_EQ(story.upstream(0).connections(), 1U);
+  EXPECT_EQ(story.upstream(1).connections(), 0U);
+
+  story.upstream(0).next(answer(200, "late").in(1s));
+  story.client_sends("GET /", "", "", 0);
+  story.client_sends("GET /", "", "", 1);  // a second connection goes where the name points now
+  story.client_gets(200, 1);
+  EXPECT_EQ(story.upstream(1).requests().size(), 1U);
+  EXPECT_EQ(story.client_gets(200, 0, 2s).body, "late");
+  story.client_sends("GET /");
+  story.client_gets(200);
+  EXPECT_EQ(story.upstream(1).requests().size(), 2U) << "today's address goes first";
+
+  story.reload({.endpoints = {0}, .found = logical});  // and back
+  story.client_sends("GET /");
+  story.client_gets(200);
+  EXPECT_EQ(story.upstream(0).connections(), 1U);
+  EXPECT_EQ(story.upstream(0).requests().size(), 6U);
+
+  story.reload({.endpoints = {0}});  // no name any more
+  story.advance(10ms);
+  EXPECT_EQ(story.upstream(1).open_connections(), 0U);
+  EXPECT_EQ(story.upstream(0).open_connections(), 1U);
+  story.expect_no_leftovers();
+}
+
+TEST(Swap, ALogicalNamesOldConnectionThatEndsIsForgotten) {
+  Story story({.upstreams = 2, .endpoints = {0}, .found = logical});
+  story.client_sends("GET /");
+  story.client_gets(200);
+  story.reload({.endpoints = {1}, .found = logical});
+  story.upstream(0).close_all();
+  story.advance(10ms);
+  story.client_sends("GET /");
+  story.client_gets(200);
+  EXPECT_EQ(story.upstream(1).requests().size(), 1U);
+  story.expect_no_leftovers();
+}
+
+TEST(Swap, ARequestWithoutEndpointsHearsWhatDnsSaid) {
+  Story story({.found = [](model::Cluster& cluster) {
+    cluster.discovery = model::DnsDiscovery{};
+    cluster.endpoints.clear();
+    cluster.why_empty = "'api.test': there is no such name (NXDOMAIN)";
+  }});
+  story.client_sends("GET /", "accept: application/json\r\n");
+  const sim::WireMessage answer = story.client_gets(503);
+  EXPECT_EQ(answer.header("x-remora-reason"), "dns_failed");
+  EXPECT_THAT(answer.body, ::testing::HasSubstr("'api.test': there is no such name (NXDOMAIN)"));
+  EXPECT_THAT(answer.body, ::testing::HasSubstr("\"details\":\"no_healthy_upstream\""));
+  EXPECT_THAT(answer.body, ::testing::HasSubstr("typed_dns_resolver_config"));
 }
 
 TEST(Swap, IdleConnectionsOfARemovedEndpointClose) {

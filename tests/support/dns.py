@@ -6,16 +6,19 @@ import ipaddress
 import socket
 import struct
 import threading
+import time
 
 
 class DnsServer:
-    """`records`: name → addresses. A name that is absent does not exist; `silent` answers nothing, `broken` SERVFAIL."""
+    """`records`: name → addresses. A name that is absent does not exist; `silent` answers nothing, `broken` SERVFAIL;
+    `delay`: seconds before each answer."""
 
     def __init__(self, records: dict[str, list[str]] | None = None, ttl: int = 0):
         self.records = records or {}
         self.ttl = ttl
         self.silent = False
         self.broken = False
+        self.delay = 0.0
         self.asked: list[tuple[str, str]] = []
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._sock.bind(("127.0.0.1", 0))
@@ -40,6 +43,7 @@ class DnsServer:
             except OSError:
                 return
             reply = self._answer(data)
+            time.sleep(self.delay)
             if reply is not None:
                 try:
                     self._sock.sendto(reply, peer)

@@ -129,11 +129,12 @@ class Upstream:
         name: str = "up",
         port: int | None = None,
         *,
+        host: str = "127.0.0.1",
         backlog: int = 1024,
         receive_buffer: int | None = None,
         body_limit: int = 1 << 20,
     ):
-        self.name = name
+        self.name, self.host = name, host
         self.port = port or ports.free_port()
         self.body_limit = body_limit
         self.lock = threading.Condition()
@@ -157,7 +158,7 @@ class Upstream:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._receive_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-        listener.bind(("127.0.0.1", self.port))
+        listener.bind((self.host, self.port))
         listener.listen(self._backlog)
         self._listener = listener
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()

@@ -7,14 +7,13 @@ import json
 import os
 import pathlib
 import subprocess
-import threading
 
 import pytest
 import yaml
 
 from tests.support import binaries, ports, proxy, upstream as u
 from tests.support.client import Client, get
-from tests.system.conftest import Running, until
+from tests.system.conftest import Load, Running, until
 from tests.system.test_serve import Control
 
 
@@ -125,37 +124,6 @@ def test_a_router_sends_a_path_to_a_subset(mesh):
     web = start(mesh)
     assert {web.fetch(get("/v2/orders")).body for _ in range(8)} == {b"two"}
     web.proxy.stop()
-
-
-class Load:
-    """Requests by several connections, without a pause, until it is ended; what came is counted."""
-
-    def __init__(self, port: int, connections: int = 4):
-        self.seen, self.wrong = collections.Counter(), []
-        self._port, self._stop = port, threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
-
-    def _run(self) -> None:
-        with Client(self._port) as connection:
-            while not self._stop.is_set():
-                answer = connection.request(get("/"))
-                self.seen[answer.body] += 1
-                if answer.status != 200:
-                    self.wrong.append((answer.status, answer.body))
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait(self, body: bytes, more: int = 50) -> None:
-        least = self.seen[body] + more
-        until(lambda: self.seen[body] >= least, 20, f"{more} more answers {body!r}")
 
 
 def move_traffic(mesh: Mesh, web: Running) -> None:

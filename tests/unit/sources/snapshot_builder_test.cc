@@ -244,6 +244,76 @@ TEST(SnapshotBuilder, EndpointsMayComeFromElsewhere) {
   EXPECT_EQ(world.published.size(), count);
 }
 
+const std::string kByName = testing::resource(
+    testing::kCluster,
+    "name: a, type: STRICT_DNS, load_assignment: {cluster_name: a, endpoints: [{lb_endpoints: [{endpoint: {address: "
+    "{socket_address: {address: api.test, port_value: 80}}}}, {endpoint: {address: {socket_address: {address: "
+    "10.9.9.9, port_value: 81}}}}]}]}");
+
+model::Endpoint endpoint_at(std::uint16_t port) {
+  model::Endpoint endpoint;
+  endpoint.address = *Address::parse("10.0.0.1", port);
+  return endpoint;
+}
+
+TEST(SnapshotBuilder, WhatANameIsFoundToBeJoinsTheAddressesBesideIt) {
+  World world;
+  world.set(kC, {kByName});
+  EXPECT_EQ(world.find_cluster("a"), nullptr);
+  EXPECT_TRUE(world.builder.warming("a"));
+  world.builder.set_endpoints("a", {endpoint_at(80)});
+  world.loop.settle();
+  ASSERT_THAT(world.find_cluster("a")->endpoints, SizeIs(2));
+  EXPECT_EQ(world.find_cluster("a")->endpoints[0].address.to_string(), "10.9.9.9:81");
+  EXPECT_EQ(world.find_cluster("a")->endpoints[1].address.to_string(), "10.0.0.1:80");
+  EXPECT_FALSE(world.builder.warming("a"));
+  // It becomes static: nothing of what was found stays.
+  world.set(kC, {static_cluster("a", 7)});
+  EXPECT_THAT(world.find_cluster("a")->endpoints, SizeIs(1));
+}
+
+TEST(SnapshotBuilder, ANameThatIsNotFoundEndsTheWarmingAndSaysWhy) {
+  World world;
+  world.set(kC, {testing::resource(testing::kCluster,
+                                   "name: a, type: STRICT_DNS, load_assignment: {cluster_name: a, endpoints: "
+                                   "[{lb_endpoints: [{endpoint: {address: {socket_address: {address: api.test, "
+                                   "port_value: 80}}}}]}]}")});
+  world.builder.set_not_found("a", "'api.test': timeout");
+  world.loop.settle();
+  ASSERT_NE(world.find_cluster("a"), nullptr);
+  EXPECT_THAT(world.find_cluster("a")->endpoints, IsEmpty());
+  EXPECT_EQ(world.find_cluster("a")->why_empty, "'api.test': timeout");
+  EXPECT_TRUE(world.builder.settled());
+  world.builder.set_endpoints("a", {endpoint_at(80)});
+  world.loop.settle();
+  EXPECT_EQ(world.find_cluster("a")->why_empty, "");
+  world.builder.set_not_found("a", "'api.test': timeout");  // what was found stays
+  world.loop.settle();
+  EXPECT_THAT(world.find_cluster("a")->endpoints, SizeIs(1));
+}
+
+TEST(SnapshotBuilder, WhatWasFoundInAnEarlierLifeServesWhereNothingIsFoundNow) {
+  World world;
+  world.builder.set_fallback({{"a", {endpoint_at(80)}}});
+  world.set(kC, {kByName});
+  EXPECT_EQ(world.find_cluster("a"), nullptr);
+  world.builder.set_not_found("a", "'api.test': timeout");
+  world.loop.settle();
+  ASSERT_THAT(world.find_cluster("a")->endpoints, SizeIs(2));
+  EXPECT_EQ(world.builder.discovered().at("a")->endpoints.size(), 1U) << "and is kept for the next";
+  world.builder.set_endpoints("a", {});  // DNS answers: there is no such name
+  world.loop.settle();
+  EXPECT_THAT(world.find_cluster("a")->endpoints, SizeIs(1));
+}
+
+TEST(SnapshotBuilder, AnEndpointThatWaitsInVainServesWithoutAny) {
+  World world;
+  world.set(kC, {kByName});
+  world.loop.advance(Seconds(16));
+  ASSERT_NE(world.find_cluster("a"), nullptr);
+  EXPECT_THAT(world.find_cluster("a")->endpoints, SizeIs(1));
+}
+
 TEST(SnapshotBuilder, WhatIsHeldComesAtOnce) {
   World world;
   world.builder.hold(true);

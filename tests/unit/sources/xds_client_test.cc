@@ -38,6 +38,7 @@ class FakeControl final : public ControlPlane {
     return std::make_unique<FakeStream>(*this);
   }
   void next() override { ++index_; }
+  bool waiting() const override { return looked_for; }
   bool connected() const override { return client_ != nullptr; }
   std::string address() const override { return index_ % 2 == 0 ? "one" : "two"; }
 
@@ -68,6 +69,7 @@ class FakeControl final : public ControlPlane {
   std::string last_path;
   grpc::Metadata last_metadata;
   bool unknown = false;
+  bool looked_for = false;
 
  private:
   class FakeStream final : public grpc::Stream {
@@ -183,6 +185,17 @@ TEST_F(XdsClientTest, GarbageEndsTheStreamNotTheClient) {
   control->answer(kC, {{"a", "1"}}, "n1");
   EXPECT_THAT(updates, SizeIs(1));
   EXPECT_EQ(client->facts().last_error, "");
+}
+
+TEST_F(XdsClientTest, WhoseAddressIsStillBeingLookedForHasNotFailed) {
+  control->looked_for = true;
+  control->die();
+  loop.advance(Seconds(5));
+  EXPECT_EQ(failures, 1);
+  const std::size_t tries = control->opened.size();
+  control->looked_for = false;
+  loop.advance(Milliseconds(30));
+  EXPECT_EQ(control->opened.size(), tries + 1) << "it is asked as soon as it is found";
 }
 
 TEST_F(XdsClientTest, TheSameFailureIsNotLoggedAgainAndAgain) {

@@ -1,4 +1,5 @@
 // Every field that the loader knows reaches the model: the seed full.yaml, which Envoy loads too (tests/api).
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -248,6 +249,40 @@ TEST_F(Full, Cluster) {
   EXPECT_EQ(cluster("ring").ring_hash, (model::RingHash{2048, 4096, model::RingHash::Function::murmur_hash_2}));
   EXPECT_EQ(cluster("table").lb_policy, model::LbPolicy::maglev);
   EXPECT_EQ(cluster("table").maglev_table_size, 251U);
+}
+
+TEST_F(Full, Names) {
+  using Dns = model::DnsDiscovery;
+  const auto read = read_bootstrap(seed("full.yaml"), "full.yaml", {});
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->dynamic());
+  const auto find = [&](const char* name) {
+    return std::get<Dns>(std::ranges::find(read->clusters, name, [](const auto& each) {
+                           return each.cluster->name;
+                         })->cluster->discovery);
+  };
+  const Dns dns = find("by-name");
+  EXPECT_FALSE(dns.logical);
+  EXPECT_EQ(dns.family, Dns::Family::v4_preferred);
+  EXPECT_EQ(dns.refresh_rate, 3s);
+  EXPECT_EQ(dns.jitter, 500ms);
+  EXPECT_EQ(dns.failure_refresh_base, 1s);
+  EXPECT_EQ(dns.failure_refresh_max, 8s);
+  EXPECT_TRUE(dns.respect_ttl);
+  EXPECT_EQ(dns.servers.at(0).to_string(), "127.0.0.53:53");
+  EXPECT_TRUE(dns.tcp);
+  EXPECT_FALSE(dns.search);
+  EXPECT_EQ(dns.query_timeout, 2s);
+  EXPECT_EQ(dns.query_tries, 3U);
+  ASSERT_EQ(dns.names.size(), 1U);
+  EXPECT_EQ(dns.names[0].host, "api.test");
+  EXPECT_EQ(dns.names[0].port, 9004);
+  EXPECT_EQ(dns.names[0].hostname, "api.example");
+  EXPECT_EQ(dns.names[0].weight, 2U);
+  EXPECT_EQ(dns.names[0].health, model::Endpoint::Health::degraded);
+  EXPECT_EQ(dns.names[0].health_check->port, 9005);
+  EXPECT_TRUE(find("by-one-name").logical);
+  EXPECT_EQ(find("by-one-name").family, Dns::Family::all);
 }
 
 TEST_F(Full, Endpoints) {

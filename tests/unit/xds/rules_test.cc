@@ -360,7 +360,11 @@ TEST(Rules, Endpoints) {
   EXPECT_THAT(endpoint("STATIC", "{endpoint: {address: {socket_address: {address: web.local, port_value: 1}}}}"),
               one(socket + ".address", "'web.local' is not an IPv4 or IPv6 address"));
   EXPECT_THAT(endpoint("STRICT_DNS", "{endpoint: {address: {socket_address: {address: web.local, port_value: 1}}}}"),
-              one(socket + ".address", "'web.local' is a name: resolving names is Envoy's, but not supported by this"));
+              IsEmpty());
+  EXPECT_THAT(endpoint("STRICT_DNS", "{endpoint: {address: {socket_address: {address: web.local}}}}"),
+              one(socket + ".port_value", "from 1 to 65535"));
+  EXPECT_THAT(endpoint("STRICT_DNS", "{endpoint: {address: {socket_address: {address: 'http://x', port_value: 1}}}}"),
+              one(socket + ".address", "'http://x' is neither an IP address nor a name"));
   EXPECT_THAT(endpoint("LOGICAL_DNS", "{endpoint: {address: {socket_address: {address: '::1', port_value: 1}}}}"),
               IsEmpty());
   EXPECT_THAT(endpoint("STATIC", "{endpoint: {address: {socket_address: {address: 127.0.0.1}}}}"),
