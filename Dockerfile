@@ -11,7 +11,7 @@ COPY cmake/RemoraDependencies.cmake cmake/
 COPY tests/requirements.txt tests/
 RUN scripts/deps build
 COPY . .
-RUN cmake --preset release -DREMORA_BENCH=OFF \
+RUN scripts/profile cmake --preset release -DREMORA_BENCH=OFF \
  && cmake --build build/release --target remora-proxy \
  && scripts/house/image-root build/release/bin/remora-proxy /image
 

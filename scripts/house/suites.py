@@ -48,7 +48,8 @@ def build(shell, preset, targets=("all",)):
 def _build(shell, preset, targets):
     start, log = time.monotonic(), f"build-{preset}"
     print(f"     building {preset} ...", flush=True)
-    status = shell.run(log, ["cmake", "--preset", preset], 300)
+    profile = [shell.top / "scripts/profile"] if preset == "release" else []  # which that builds too, where it is missing
+    status = shell.run(log, [*profile, "cmake", "--preset", preset], BUILD_TIMEOUT)
     if status == 0:
         command = ["cmake", "--build", f"build/{preset}", "-j", shell.jobs, "--target", *targets]
         status = shell.run(log, command, BUILD_TIMEOUT, append=True)

@@ -81,11 +81,11 @@ def make_base():
 @pytest.fixture(scope="module")
 def image():
     make_base()
-    # The outer build's compiler cache and llhttp are lent to the inner one, so that it compiles little.
+    # The outer build's compiler cache, llhttp and profile are lent to the inner one, so that it compiles little.
     ccache = Path(os.environ.get("CCACHE_DIR") or Path.home() / ".cache/ccache")
     ccache.mkdir(parents=True, exist_ok=True)
     volumes = ["--volume", f"{ccache}:/cache/ccache:rw"]
-    for folder in CACHE.glob("llhttp-*"):
+    for folder in (*CACHE.glob("llhttp-*"), *CACHE.glob("profile-*/")):
         volumes += ["--volume", f"{folder}:/cache/{folder.name}:ro"]
     buildah("bud", "--isolation", "chroot", "--pull-never", *volumes, "-t", TAG, TOP)
     container = buildah("from", "--pull-never", TAG).strip()
