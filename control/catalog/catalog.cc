@@ -18,6 +18,11 @@ std::span<const Service> Catalog::instances(std::string_view service) const {
   return found == nullptr ? std::span<const Service>() : std::span<const Service>(*found);
 }
 
+std::span<const Service> Catalog::held_instances(std::string_view service) const {
+  const Instances* found = find(held, service);
+  return found == nullptr ? std::span<const Service>() : std::span<const Service>(*found);
+}
+
 const Service* Catalog::find_instance(std::string_view service, std::string_view id) const {
   const auto all = instances(service);
   const auto found = std::ranges::find_if(all, [&](const Service& one) { return id.empty() || one.id == id; });

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,8 +45,14 @@ struct Catalog {
   bool allow_by_default = true;
   // Instances are watched by the proxies themselves (Consul) or are all here (a mesh file).
   bool complete = true;
+  // Of Consul's: the services of whose instances it has said anything yet.
+  std::set<std::string, std::less<>> heard;
+  // What was known before an outage of Consul, for a while after it: see translate::members_of.
+  ByName<Instances> held;
 
   std::span<const Service> instances(std::string_view service) const;
+  std::span<const Service> held_instances(std::string_view service) const;
+  bool has_heard(std::string_view service) const { return complete || heard.contains(service); }
   // By service and id; an empty id: the first, or the only, instance. nullptr: there is none.
   const Service* find_instance(std::string_view service, std::string_view id) const;
   const ServiceDefaults* defaults_of(std::string_view service) const;

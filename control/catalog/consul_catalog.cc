@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "control/catalog/after_outage.h"
 #include "control/catalog/builder.h"
 
 namespace remora::catalog {
@@ -43,6 +44,8 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   virtual ~Follower() = default;
 
   bool answered() const { return facts_.answered; }
+  // Answered, or refused what was asked, which waiting does not change.
+  bool settled() const { return facts_.answered || refused_; }
   WatchFacts facts() const {
     WatchFacts facts = facts_;
     facts.path = path_;
@@ -54,7 +57,10 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
     }
   }
 
-  Result<void> on_answer(const std::string& body, bool) final {
+  Result<void> on_answer(const std::string& body, bool after_gap) final {
+    if (after_gap) {
+      on_gap();
+    }
     auto taken = take(body);
     if (taken) {
       confirm();
@@ -62,11 +68,28 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
     }
     return taken;
   }
-  void on_unchanged(bool) final { confirm(); }
-  void on_failure(const consul::Failure& failure) final { facts_.failure = failure.words; }
+  void on_unchanged(bool after_gap) final {
+    if (after_gap) {
+      on_gap();  // a restarted agent may say the rest in its next answer
+    }
+    confirm();
+  }
+  void on_failure(const consul::Failure& failure) final {
+    facts_.failure = failure.words;
+    using Reason = consul::Failure::Reason;
+    const bool refused = failure.reason == Reason::refused || failure.reason == Reason::status ||
+                         failure.reason == Reason::malformed || failure.reason == Reason::too_large;
+    if (refused && !std::exchange(refused_, true) && !facts_.answered) {
+      catalog_.changed();
+    }
+  }
 
  protected:
   virtual Result<void> take(const std::string& body) = 0;
+  virtual void on_gap() {}  // before the answer after it is taken
+  MonotonicTime now() const { return catalog_.client_.loop().now(); }
+  // The answer that comes may not be believed till then.
+  void doubt_until(MonotonicTime when) { catalog_.look_again_at(when); }
 
   ConsulCatalog& catalog_;
   config::ConfigErrors errors_;  // of the last answer
@@ -80,6 +103,7 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
 
   const std::string path_;
   WatchFacts facts_;
+  bool refused_ = false;
   consul::Watch watch_;  // last: it calls what is above
 };
 
@@ -89,7 +113,12 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
   Kind(ConsulCatalog& catalog, std::string_view kind)
       : Follower(catalog, {.path = fmt::format("/v1/config/{}", kind), .query = catalog.query()}) {}
 
-  std::shared_ptr<const Document> document() const {
+  std::shared_ptr<const Document> document() {
+    if (empty_held_back_ && !after_outage_.doubts(now())) {
+      empty_held_back_ = false;
+      entries_.clear();
+      errors_.clear();
+    }
     auto document = std::make_shared<Document>();
     for (const auto& [name, one] : entries_) {
       if (one.entry) {
@@ -116,6 +145,10 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
     if (!answers) {
       return std::unexpected(answers.error());
     }
+    empty_held_back_ = answers->empty() && !entries_.empty() && after_outage_.doubts(now());
+    if (empty_held_back_) {
+      return {};
+    }
     std::map<std::string, Entry> now;
     for (EntryAnswer& answer : *answers) {
       const auto known = entries_.find(answer.name);
@@ -139,15 +172,22 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
     return {};
   }
 
+  void on_gap() override {
+    after_outage_.gap(now(), catalog_.options_.hold_empty);
+    doubt_until(after_outage_.until());
+  }
+
   std::map<std::string, Entry> entries_;
+  AfterOutage after_outage_;
+  bool empty_held_back_ = false;  // the last answer was: no entries
 };
 
 // The instances of one service, by two watches: those of its own name, and the sidecars that stand for it.
 class ConsulCatalog::Instances {
  public:
   Instances(ConsulCatalog& catalog, const std::string& service)
-      : services_(catalog, "/v1/health/service/" + consul::escape(service)),
-        sidecars_(catalog, "/v1/health/connect/" + consul::escape(service)) {}
+      : services_(catalog, *this, "/v1/health/service/" + consul::escape(service)),
+        sidecars_(catalog, *this, "/v1/health/connect/" + consul::escape(service)) {}
 
   // Anew only when one of the answers changed.
   std::shared_ptr<const catalog::Instances> instances(const FileName& file,
@@ -168,6 +208,14 @@ class ConsulCatalog::Instances {
     return read_;
   }
   bool answered() const { return services_.answered() && sidecars_.answered(); }
+  bool settled() const { return services_.settled() && sidecars_.settled(); }
+  // As they were before an outage, while it is not long ago.
+  std::shared_ptr<const catalog::Instances> held(MonotonicTime now) {
+    if (!after_outage_.doubts(now)) {
+      held_ = nullptr;
+    }
+    return held_;
+  }
   void add_findings(Findings& findings) const {
     for (const config::ConfigError& error : errors_) {
       findings.push_back({Severity::warning, error});
@@ -181,8 +229,14 @@ class ConsulCatalog::Instances {
 
  private:
   struct Half final : Follower {
-    Half(ConsulCatalog& catalog, std::string path)
-        : Follower(catalog, {.path = std::move(path), .query = catalog.query()}) {}
+    Half(ConsulCatalog& catalog, Instances& whole, std::string path)
+        : Follower(catalog, {.path = std::move(path), .query = catalog.query()}), whole_(whole) {}
+    void on_gap() override {
+      if (whole_.after_outage_.gap(now(), catalog_.options_.hold_empty)) {
+        whole_.held_ = whole_.read_;
+      }
+      doubt_until(whole_.after_outage_.until());
+    }
     Result<void> take(const std::string& answer) override {
       config::ConfigErrors errors;
       if (auto read = read_instances(answer, {}, catalog_.file(), errors); !read) {
@@ -192,6 +246,7 @@ class ConsulCatalog::Instances {
       ++version;
       return {};
     }
+    Instances& whole_;
     std::string body;
     std::uint64_t version = 0;
   };
@@ -202,6 +257,8 @@ class ConsulCatalog::Instances {
   std::uint64_t read_version_ = 0;
   std::shared_ptr<const ProxyDefaults> defaults_;
   config::ConfigErrors errors_;
+  AfterOutage after_outage_;
+  std::shared_ptr<const catalog::Instances> held_;
 };
 
 // What the agent says of itself, asked now and then: there is no index to block on.
@@ -233,6 +290,7 @@ ConsulCatalog::ConsulCatalog(consul::Client& client, Random& random, ConsulCatal
       file_(std::make_shared<const std::string>(
           options_.datacenter.empty() ? std::string("Consul") : fmt::format("Consul ({})", options_.datacenter))) {
   settle_.bind<&ConsulCatalog::publish>(this);
+  hold_.bind<&ConsulCatalog::changed>(this);
   for (std::string_view kind : entry_kinds()) {
     kinds_.push_back(std::make_unique<Kind>(*this, kind));
   }
@@ -281,6 +339,11 @@ void ConsulCatalog::changed() {
   }
 }
 
+void ConsulCatalog::look_again_at(MonotonicTime when) {
+  hold_.cancel();  // all doubts that there are have begun before this one
+  client_.loop().arm(hold_, when - client_.loop().now());
+}
+
 void ConsulCatalog::publish() {
   if (!std::ranges::all_of(kinds_, [](const auto& kind) { return kind->answered(); })) {
     return;
@@ -298,6 +361,12 @@ void ConsulCatalog::publish() {
   catalog->datacenter = !options_.datacenter.empty() ? options_.datacenter : agent ? agent->datacenter : "dc1";
   catalog->allow_by_default = !agent || agent->allow_by_default;
   for (const auto& [service, instances] : instances_) {
+    if (instances->settled()) {
+      catalog->heard.insert(service);
+    }
+    if (auto held = instances->held(client_.loop().now())) {
+      catalog->held.emplace(service, std::move(held));
+    }
     if (instances->answered()) {
       if (const auto all = instances->instances(file_, catalog->proxy_defaults); all != nullptr && !all->empty()) {
         catalog->services.emplace(service, all);

@@ -1,6 +1,8 @@
 // ConsulCatalog: the catalog as Consul holds it, followed by blocking queries: config entries of each kind, and
 // the instances of the services that somebody wants. Each entry stands or falls alone: one that Remora cannot take
-// keeps its last good version, and a finding says why. A Consul that is away leaves the last good catalog.
+// keeps its last good version, and a finding says why. A Consul that is away leaves the last good catalog; for a while
+// after it, answers that take away all entries of a kind are not believed, and what was known of instances is kept
+// beside what it says now (Catalog::held).
 // Owned by whoever runs on the catalog; its client's loop's thread.
 // Source: Consul's API documentation; its rules for blocking queries are core/consul/watch.h's.
 #pragma once
@@ -21,8 +23,9 @@
 namespace remora::catalog {
 
 struct ConsulCatalogOptions {
-  std::string datacenter;  // empty: the agent's own
-  Milliseconds settle{2};  // answers that come together are one change
+  std::string datacenter;           // empty: the agent's own
+  Milliseconds settle{2};           // answers that come together are one change
+  Milliseconds hold_empty{30'000};  // how long after an outage an answer that takes everything away is not believed
 };
 
 // One of its watches, for people.
@@ -57,6 +60,7 @@ class ConsulCatalog {
   std::vector<std::pair<std::string, std::string>> query() const;
   const FileName& file() const { return file_; }
   void changed();
+  void look_again_at(MonotonicTime when);  // what is held back may be due
   void publish();
   template <typename Visit>
   void each_follower(Visit&& visit) const;
@@ -75,6 +79,7 @@ class ConsulCatalog {
   Findings findings_;
   std::string shown_findings_;  // as they were last told
   Timer settle_;
+  Timer hold_;
 };
 
 }  // namespace remora::catalog

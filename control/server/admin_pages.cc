@@ -75,6 +75,18 @@ void write_type(admin::JsonWriter& json, const AdsStream& stream, Type type) {
   json.end_object();
 }
 
+// Why it gets less than it may expect; empty: nothing is wrong.
+std::string problem_of(const AdsStream& stream) {
+  if (!stream.node()) {
+    return {};
+  }
+  if (stream.resources() == nullptr) {
+    return "nothing is sent yet: not all is known of the services that it depends on";
+  }
+  const std::string& problem = stream.resources()->problem;
+  return stream.resources()->withheld ? problem + ": nothing is sent, so that it keeps what it has" : problem;
+}
+
 void write_stream(admin::JsonWriter& json, const AdsStream& stream) {
   const Node node = stream.node().value_or(Node());
   json.begin_object();
@@ -85,8 +97,8 @@ void write_stream(admin::JsonWriter& json, const AdsStream& stream) {
   json.key("protocol").string(protocol(stream));
   json.key("stream").string(service(stream));
   json.key("since").string(time_text(stream.since()));
-  if (stream.resources() != nullptr && !stream.resources()->problem.empty()) {
-    json.key("problem").string(stream.resources()->problem);
+  if (const std::string problem = problem_of(stream); !problem.empty()) {
+    json.key("problem").string(problem);
   }
   json.key("types").begin_array();
   for (const Type type : kAllTypes) {
@@ -103,8 +115,8 @@ void print_stream(std::string& out, const AdsStream& stream) {
   out += fmt::format("{} ({}{}{}) from {}, {}, {}, since {}\n", node.id.empty() ? "(not named yet)" : node.id,
                      node.service.empty() ? "no service" : node.service, node.user_agent.empty() ? "" : ", ",
                      node.user_agent, stream.peer(), protocol(stream), service(stream), time_text(stream.since()));
-  if (stream.resources() != nullptr && !stream.resources()->problem.empty()) {
-    out += fmt::format("  problem: {}\n", stream.resources()->problem);
+  if (const std::string problem = problem_of(stream); !problem.empty()) {
+    out += fmt::format("  problem: {}\n", problem);
   }
   for (const Type type : kAllTypes) {
     const Subscription& wanted = stream.subscription(type);
@@ -228,7 +240,7 @@ admin::AdminResponse ControlPages::config(const admin::AdminRequest& request) co
     }
     const NodeResourcesPtr resources = server_.resources_for(*stream->node());
     if (resources == nullptr) {
-      return admin::text("there is no mesh to serve yet\n", 503);
+      return admin::text("nothing is served to it yet: not all is known of the services that it depends on\n", 503);
     }
     admin::JsonWriter json;
     json.begin_object();

@@ -148,7 +148,7 @@ void AdsStream::on_state_of_the_world(std::string_view message) {
   const bool first = !asked.wanted.started();
   std::vector<std::string> room;
   const bool differs = asked.wanted.replace(span_of(request.resource_names(), room));
-  if (first && !request.version_info().empty() && resources_ != nullptr &&
+  if (first && !request.version_info().empty() && resources_ != nullptr && !resources_->withheld &&
       request.version_info() == version_text(asked.wanted.version(*resources_->of(*type)))) {
     asked.wanted.claim_all(*resources_->of(*type));  // it comes back with all that there is
     asked.exchanged.version = asked.exchanged.acked_version = request.version_info();
@@ -225,7 +225,7 @@ bool AdsStream::may_send() const { return stream_ != nullptr && stream_->queued_
 
 // What is due follows from what is wanted, known and there: so it may stop anywhere and begin anew later.
 void AdsStream::pump() {
-  if (resources_ == nullptr || stream_ == nullptr) {
+  if (resources_ == nullptr || resources_->withheld || stream_ == nullptr) {
     return;
   }
   for (const Type type : kAllTypes) {

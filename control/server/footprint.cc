@@ -73,6 +73,7 @@ class FootprintWalk {
 
   void visit(const std::string& name) {
     part(catalog_.services, name);
+    part(catalog_.held, name);
     part(catalog_.intentions, name);
     if (const auto defaults = part(catalog_.service_defaults, name)) {
       mirrors(defaults->extensions);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "control/translate/access.h"
@@ -65,22 +66,29 @@ NodeResourcesPtr MeshProvider::resources_for(const Node& node) {
     return entry.resources;
   }
   Footprint now(*catalog_, identity.service);
-  if (entry.resources == nullptr || !(now == entry.footprint)) {
-    entry.resources = translate(identity, entry.resources);
-    const bool further = now.services() != entry.footprint.services();
-    entry.footprint = std::move(now);
-    if (further && reached_) {
+  entry.checked = catalog_;
+  if (now.services() != entry.reached) {
+    entry.reached = now.services();
+    if (reached_) {
       reached_();
     }
   }
-  entry.checked = catalog_;
+  const auto heard = [this](const std::string& service) { return catalog_->has_heard(service); };
+  if (!std::ranges::all_of(entry.reached, heard)) {
+    return entry
+        .resources;  // what it has, if anything, goes on until all is known: half of it would take away the rest
+  }
+  if (entry.resources == nullptr || !(now == entry.footprint)) {
+    entry.resources = translate(identity, entry.resources);
+    entry.footprint = std::move(now);
+  }
   return entry.resources;
 }
 
 std::set<std::string, std::less<>> MeshProvider::wanted() const {
   std::set<std::string, std::less<>> all;
   for (const auto& [identity, entry] : entries_) {
-    all.insert(entry.footprint.services().begin(), entry.footprint.services().end());
+    all.insert(entry.reached.begin(), entry.reached.end());
   }
   return all;
 }
@@ -115,6 +123,10 @@ NodeResourcesPtr MeshProvider::translate(const translate::ProxyIdentity& identit
       break;
     }
   }
+  // Whoever comes to a control plane that has just started may have all that it needs: an empty answer would take it
+  // away.
+  made->withheld = !catalog_->complete && (before == nullptr || before->withheld) &&
+                   catalog_->find_instance(identity.service, identity.id) == nullptr;
   if (made->problem.empty() && identity.service.empty()) {
     made->problem = "node.cluster is empty: it must name the service whose sidecar this is";
   } else if (made->problem.empty() && !catalog_->knows(identity.service)) {

@@ -36,10 +36,11 @@ class MeshProvider final : public ResourceProvider {
 
  private:
   struct Entry {
-    Footprint footprint;
-    catalog::CatalogPtr checked;  // of this one the footprint is known to be the same
-    NodeResourcesPtr resources;
-    std::uint64_t asked = 0;  // in which catalog's time it was last asked for
+    Footprint footprint;          // of `resources`
+    catalog::CatalogPtr checked;  // looked at already
+    std::set<std::string, std::less<>> reached;
+    NodeResourcesPtr resources;  // null: not all is known yet that they depend on
+    std::uint64_t asked = 0;     // in which catalog's time it was last asked for
   };
 
   NodeResourcesPtr translate(const translate::ProxyIdentity& identity, const NodeResourcesPtr& before);

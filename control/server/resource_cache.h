@@ -63,6 +63,7 @@ struct NodeResources {
   std::array<ResourceSetPtr, kTypes> sets;  // none is null
   // Why the node gets less than it may expect ("no service 'wbe' in the mesh"), for people; empty: nothing is wrong.
   std::string problem;
+  bool withheld = false;  // not sent: the node keeps what it has
 
   NodeResources();
   const ResourceSetPtr& of(Type type) const { return sets.at(static_cast<std::size_t>(type)); }
@@ -86,7 +87,8 @@ class ResourcePool {
 class ResourceProvider {
  public:
   virtual ~ResourceProvider() = default;
-  // Never null. The same pointer, or the same sets in it, when nothing changed: comparing them is how the server knows.
+  // Null: not known yet, the node waits. The same pointer, or the same sets in it, when nothing changed: comparing them
+  // is how the server knows.
   virtual NodeResourcesPtr resources_for(const Node& node) = 0;
   // `changed` is called, on the main thread and from no call of ours, when any node's resources may be other ones.
   virtual void on_change(std::function<void()> changed) = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "control/catalog/health_view.h"
 #include "core/consul/filter.h"
@@ -42,6 +43,29 @@ Member member(const Service& service, const Sidecar* sidecar) {
   return result;
 }
 
+// Those of the instances that the target takes.
+std::vector<Member> take(const catalog::Catalog& catalog, const Target& target, const consul::Filter& filter,
+                         std::span<const Service> all) {
+  const bool sidecars = std::ranges::any_of(all, [&](const Service& one) {
+    return is_in(catalog, one, target.datacenter) && (one.sidecar || one.connect_native);
+  });
+  std::vector<Member> result;
+  for (const Service& one : all) {
+    if (!is_in(catalog, one, target.datacenter) || (sidecars && !one.sidecar && !one.connect_native)) {
+      continue;
+    }
+    const Sidecar* sidecar = one.sidecar ? &*one.sidecar : nullptr;
+    if (!filter.matches_all()) {
+      const consul::HealthEntry entry = catalog::health_view(one, catalog.datacenter);
+      if (!filter.matches(consul::selectable(entry))) {
+        continue;
+      }
+    }
+    result.push_back(member(one, sidecar));
+  }
+  return result;
+}
+
 }  // namespace
 
 std::vector<Member> members_of(const catalog::Catalog& catalog, const Target& target, Problems& problems) {
@@ -61,25 +85,17 @@ std::vector<Member> members_of(const catalog::Catalog& catalog, const Target& ta
     }
     filter = std::move(*parsed);
   }
-  const auto all = catalog.instances(target.service);
-  const bool sidecars = std::ranges::any_of(all, [&](const Service& one) {
-    return is_in(catalog, one, target.datacenter) && (one.sidecar || one.connect_native);
-  });
-  std::vector<Member> result;
-  for (const Service& one : all) {
-    if (!is_in(catalog, one, target.datacenter) || (sidecars && !one.sidecar && !one.connect_native)) {
-      continue;
+  std::vector<Member> members = take(catalog, target, filter, catalog.instances(target.service));
+  // Soon after an outage of Consul nobody is well by what it says: those stay who were, until it has had the time to
+  // look.
+  const auto well = [](const Member& one) { return one.health == catalog::Health::passing && one.weight > 0; };
+  if (std::ranges::none_of(members, well)) {
+    auto before = take(catalog, target, filter, catalog.held_instances(target.service));
+    if (std::ranges::any_of(before, well)) {
+      return before;
     }
-    const Sidecar* sidecar = one.sidecar ? &*one.sidecar : nullptr;
-    if (!filter.matches_all()) {
-      const consul::HealthEntry entry = catalog::health_view(one, catalog.datacenter);
-      if (!filter.matches(consul::selectable(entry))) {
-        continue;
-      }
-    }
-    result.push_back(member(one, sidecar));
   }
-  return result;
+  return members;
 }
 
 }  // namespace remora::translate

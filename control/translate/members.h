@@ -1,6 +1,7 @@
 // Members: who of the catalog's instances a target is: the sidecars of its service, or, where none is registered, the
-// service itself, those that the subset's filter takes. Pointers into the catalog, which outlives them. Values; any
-// thread. Source: Consul's /v1/health/connect and service-resolver.
+// service itself, those that the subset's filter takes; soon after an outage of Consul, where none of them is well now,
+// as they were before it. Pointers into the catalog, which outlives them. Values; any thread. Source: Consul's
+// /v1/health/connect and service-resolver.
 #pragma once
 
 #include <cstdint>

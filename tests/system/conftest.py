@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import collections
-import threading
-import time
-
 import pytest
 
 from tests.support import binaries, bootstrap as b, client, ports, proxy, upstream
+from tests.support.load import Load, until  # noqa: F401: tests take them from here
 
 
 class Running:
@@ -38,55 +35,6 @@ class Running:
 
     def wait_metric(self, name: str, least: float, timeout: float = 5.0, **labels: str) -> float:
         return until(lambda: (v := self.metric(name, **labels)) >= least and (v,), timeout, f"{name} >= {least}")[0]
-
-
-def until(condition, timeout: float = 5.0, what: str = "it"):
-    """Polls until `condition()` is true, and returns what it returned."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s in vain for {what}")
-        time.sleep(0.01)
-
-
-class Load:
-    """Requests by several connections, without a pause, until it is ended; what came is counted."""
-
-    def __init__(self, port: int, connections: int = 4):
-        self.seen, self.wrong = collections.Counter(), []
-        self._port, self._stop = port, threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(connections)]
-
-    def _run(self) -> None:
-        try:
-            self._ask()
-        except Exception as error:  # noqa: BLE001: whoever waits must hear of it
-            self.wrong.append(repr(error))
-
-    def _ask(self) -> None:
-        with client.Client(self._port) as connection:
-            while not self._stop.is_set():
-                answer = connection.request(client.get("/"))
-                self.seen[answer.body] += 1
-                if answer.status != 200:
-                    self.wrong.append((answer.status, answer.body))
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def wait(self, body: bytes, more: int = 50) -> None:
-        least = self.seen[body] + more
-        until(lambda: self.seen[body] >= least, 20, f"{more} more answers {body!r}")
 
 
 @pytest.fixture

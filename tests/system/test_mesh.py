@@ -14,7 +14,7 @@ import yaml
 from tests.support import binaries, ports, proxy, upstream as u
 from tests.support.client import Client, get
 from tests.system.conftest import Load, Running, until
-from tests.system.test_serve import Control
+from tests.support.control import Control
 
 
 class Mesh:

@@ -15,59 +15,9 @@ import yaml
 
 from tests.support import binaries, client, ports, proxy, upstream
 from tests.support.consul import Consul
+from tests.support.control import Control
 from tests.support.xds_client import Delta, unpack
 from tests.system.conftest import until
-
-
-class Control:
-    """`mesh`: what a mesh file holds; None: `arguments` say where the mesh is."""
-
-    def __init__(self, folder: pathlib.Path, mesh: dict | str | None, *arguments: str):
-        self.file = folder / "mesh.yaml"
-        self.port, self.admin_port = ports.free_port(), ports.free_port()
-        self.address = f"127.0.0.1:{self.port}"
-        if mesh is not None:
-            self.write(mesh)
-            arguments = ("--mesh", str(self.file), *arguments)
-        build = os.environ.get("REMORA_BUILD") or str(pathlib.Path(binaries.remora()).parent.parent)
-        self.log_path = folder / "control.log"
-        self.process = subprocess.Popen(
-            [f"{build}/bin/remora-control", "serve", "--listen", self.address,
-             "--admin", f"127.0.0.1:{self.admin_port}", *arguments],
-            stderr=open(self.log_path, "wb"),
-        )
-
-    def write(self, mesh: dict | str) -> None:
-        new = self.file.with_suffix(".new")
-        new.write_text(mesh if isinstance(mesh, str) else yaml.safe_dump(mesh))
-        new.rename(self.file)
-
-    def log(self) -> str:
-        return self.log_path.read_text()
-
-    def admin(self, path: str):
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def wait_ready(self) -> "Control":
-        def ready():
-            assert self.process.poll() is None, self.log()
-            try:
-                return self.admin("/ready")[0] == 200
-            except OSError:
-                return False
-
-        until(ready, 10, "control to be ready")
-        return self
-
-    def end(self) -> int:
-        self.process.terminate()
-        return self.process.wait(15)
 
 
 @pytest.fixture

@@ -133,6 +133,48 @@ TEST_F(ConsulCatalogTest, AConsulThatIsAwayLeavesTheLastGoodCatalog) {
   EXPECT_EQ(mesh().protocol_of("api"), Protocol::grpc);
 }
 
+TEST_F(ConsulCatalogTest, SaysOfWhichServicesItHasHeard) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
+  agent_.set_sidecars("api", {});
+  start();
+  EXPECT_FALSE(mesh().has_heard("api"));
+  catalog_->want({"api", "db"});  // of db Consul will say 404
+  loop_.advance(Milliseconds(20));
+  EXPECT_TRUE(mesh().has_heard("api"));
+}
+
+TEST_F(ConsulCatalogTest, AfterAnOutageInstancesAreHeldForAWhile) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+  agent_.stop();
+  loop_.advance(Seconds(1));
+  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical"}});
+  agent_.start();
+  loop_.advance(Seconds(5));  // in which it is asked again
+  ASSERT_EQ(mesh().instances("api").size(), 1U);
+  EXPECT_EQ(mesh().instances("api")[0].health, Health::critical);  // what Consul says now is there too
+  ASSERT_EQ(mesh().held_instances("api").size(), 1U);
+  EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing);
+  loop_.advance(Seconds(31));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+}
+
+TEST_F(ConsulCatalogTest, AfterAnOutageEntriesThatAreAllGoneAreHeldForAWhile) {
+  start();
+  agent_.stop();
+  loop_.advance(Seconds(1));
+  agent_.set("/v1/config/service-defaults", "[]");
+  agent_.start();
+  loop_.advance(Seconds(5));  // in which it is asked again
+  EXPECT_EQ(mesh().protocol_of("api"), Protocol::http);
+  loop_.advance(Seconds(31));
+  EXPECT_EQ(mesh().protocol_of("api"), Protocol::tcp);
+}
+
 TEST_F(ConsulCatalogTest, WaitsForEveryKind) {
   agent_.mode = FakeConsul::Mode::hangs;
   start();

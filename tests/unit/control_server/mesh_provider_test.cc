@@ -77,5 +77,39 @@ TEST_F(MeshProviderTest, ANodeThatSaysWhichInstanceItIsIsNoOther) {
   EXPECT_THAT(resources->problem, HasSubstr("has no instance 'api-2'"));
 }
 
+// ---- out of a Consul, of which not all is known at once
+
+catalog::CatalogPtr part_of_mesh(const std::vector<std::string>& ids, bool heard) {
+  auto made = std::make_shared<catalog::Catalog>(*mesh(ids));
+  made->complete = false;
+  if (heard) {
+    made->heard.insert("api");
+  }
+  return made;
+}
+
+TEST_F(MeshProviderTest, NothingIsSentBeforeTheInstancesAreKnown) {
+  provider_.set_catalog(part_of_mesh({}, false));
+  EXPECT_EQ(provider_.resources_for(node("api-1")), nullptr);
+  EXPECT_THAT(provider_.wanted(), testing::Contains("api"));
+  provider_.set_catalog(part_of_mesh({"api-1"}, true));
+  const NodeResourcesPtr known = provider_.resources_for(node("api-1"));
+  ASSERT_NE(known, nullptr);
+  EXPECT_FALSE(known->withheld);
+  EXPECT_FALSE(known->of(Type::listener)->all().empty());
+}
+
+TEST_F(MeshProviderTest, WhoeverIsNotThereYetKeepsWhatItHas) {
+  for (int times = 0; times < 2; ++times) {
+    provider_.set_catalog(part_of_mesh({}, true));
+    const NodeResourcesPtr nobody = provider_.resources_for(node("api-1"));
+    ASSERT_NE(nobody, nullptr);
+    EXPECT_TRUE(nobody->withheld);
+    EXPECT_THAT(nobody->problem, HasSubstr("api"));
+  }
+  provider_.set_catalog(part_of_mesh({"api-1"}, true));
+  EXPECT_FALSE(provider_.resources_for(node("api-1"))->withheld);
+}
+
 }  // namespace
 }  // namespace remora::control

@@ -211,5 +211,41 @@ TEST_F(Chains, IntentionsAsRbac) {
   EXPECT_FALSE(intention_between(catalog, "web", "db").has_value());
 }
 
+// ---- members
+
+catalog::Service instance(const std::string& id, const std::string& version, catalog::Health health) {
+  catalog::Service service;
+  service.name = "api";
+  service.id = id;
+  service.address = "127.0.0.1";
+  service.port = 80;
+  service.meta["version"] = version;
+  service.health = health;
+  return service;
+}
+
+TEST_F(Chains, SoonAfterAnOutageThoseStayOfASubsetInWhichNobodyIsWell) {
+  using catalog::Health;
+  resolve("api", [](catalog::ServiceResolver& entry) {
+    entry.subsets["v1"].filter = "Service.Meta.version == 1";
+    entry.subsets["v2"].filter = "Service.Meta.version == 2";
+  });
+  catalog.services["api"] = std::make_shared<catalog::Instances>(
+      catalog::Instances{instance("one", "1", Health::passing), instance("two", "2", Health::critical)});
+  const auto two = [&] {
+    Problems problems;
+    const auto members = members_of(catalog, {.service = "api", .subset = "v2", .datacenter = {}}, problems);
+    return members.size() == 1 && members[0].health == Health::passing;
+  };
+  EXPECT_FALSE(two());
+  catalog.held["api"] = std::make_shared<catalog::Instances>(
+      catalog::Instances{instance("one", "1", Health::critical), instance("two", "2", Health::passing)});
+  EXPECT_TRUE(two());
+  Problems problems;
+  const auto one = members_of(catalog, {.service = "api", .subset = "v1", .datacenter = {}}, problems);
+  ASSERT_EQ(one.size(), 1U);
+  EXPECT_EQ(one[0].health, Health::passing);  // as it is now
+}
+
 }  // namespace
 }  // namespace remora::translate
