@@ -72,6 +72,12 @@ Result<void> Discovery::start() {
                                       [this](const std::string& cluster, std::vector<model::Endpoint> endpoints) {
                                         config_->set_endpoints(cluster, std::move(endpoints));
                                       },
+                                  .has_earlier =
+                                      [this](const std::string& cluster) {
+                                        const auto all = config_->builder().discovered();
+                                        const auto found = all.find(cluster);
+                                        return found != all.end() && !found->second->endpoints.empty();
+                                      },
                                   .tell = [this](const std::string& words) { log(sources::LogLevel::warn, words); }});
     if (!link) {
       return std::unexpected(link.error());

@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "control/catalog/after_outage.h"
 #include "control/catalog/builder.h"
 
 namespace remora::catalog {
@@ -59,7 +58,7 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
 
   Result<void> on_answer(const std::string& body, bool after_gap) final {
     if (after_gap) {
-      on_gap();
+      doubt();
     }
     auto taken = take(body);
     if (taken) {
@@ -70,7 +69,7 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   }
   void on_unchanged(bool after_gap) final {
     if (after_gap) {
-      on_gap();  // a restarted agent may say the rest in its next answer
+      doubt();  // a restarted agent may say the rest in its next answer
     }
     confirm();
   }
@@ -88,13 +87,15 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   virtual Result<void> take(const std::string& body) = 0;
   virtual void on_gap() {}  // before the answer after it is taken
   MonotonicTime now() const { return catalog_.client_.loop().now(); }
-  // The answer that comes may not be believed till then.
-  void doubt_until(MonotonicTime when) { catalog_.look_again_at(when); }
 
   ConsulCatalog& catalog_;
   config::ConfigErrors errors_;  // of the last answer
 
  private:
+  void doubt() {
+    catalog_.doubt();
+    on_gap();
+  }
   void confirm() {
     facts_.answered = true;
     facts_.answered_at = catalog_.client_.loop().now();
@@ -172,10 +173,7 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
     return {};
   }
 
-  void on_gap() override {
-    after_outage_.gap(now(), catalog_.options_.hold_empty);
-    doubt_until(after_outage_.until());
-  }
+  void on_gap() override { after_outage_.gap(now(), catalog_.options_.hold_empty); }
 
   std::map<std::string, Entry> entries_;
   AfterOutage after_outage_;
@@ -186,7 +184,9 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
 class ConsulCatalog::Instances {
  public:
   Instances(ConsulCatalog& catalog, const std::string& service)
-      : services_(catalog, *this, "/v1/health/service/" + consul::escape(service)),
+      : after_outage_(catalog.after_outage_),
+        began_in_outage_(after_outage_.doubts(catalog.client_.loop().now())),
+        services_(catalog, *this, "/v1/health/service/" + consul::escape(service)),
         sidecars_(catalog, *this, "/v1/health/connect/" + consul::escape(service)) {}
 
   // Anew only when one of the answers changed.
@@ -209,10 +209,18 @@ class ConsulCatalog::Instances {
   }
   bool answered() const { return services_.answered() && sidecars_.answered(); }
   bool settled() const { return services_.settled() && sidecars_.settled(); }
-  // As they were before an outage, while it is not long ago.
+  // Nothing is known of the time before an outage that is not long ago, and not all are well: a proxy may know better.
+  bool doubtful(MonotonicTime now) const {
+    return began_in_outage_ && after_outage_.doubts(now) &&
+           (read_ == nullptr || read_->empty() || well(read_) < read_->size());
+  }
+  // As they were before an outage, while it is not long ago; or after it, if that was better: a restarted server first
+  // says what it had on its disk.
   std::shared_ptr<const catalog::Instances> held(MonotonicTime now) {
     if (!after_outage_.doubts(now)) {
       held_ = nullptr;
+    } else if (well(read_) > well(held_)) {
+      held_ = read_;
     }
     return held_;
   }
@@ -228,14 +236,22 @@ class ConsulCatalog::Instances {
   }
 
  private:
+  static std::size_t well(const std::shared_ptr<const catalog::Instances>& all) {
+    const auto is_well = [](const Service& one) {
+      return one.health == Health::passing && (!one.sidecar || one.sidecar->health == Health::passing);
+    };
+    return all == nullptr ? 0 : static_cast<std::size_t>(std::ranges::count_if(*all, is_well));
+  }
+
   struct Half final : Follower {
     Half(ConsulCatalog& catalog, Instances& whole, std::string path)
         : Follower(catalog, {.path = std::move(path), .query = catalog.query()}), whole_(whole) {}
     void on_gap() override {
-      if (whole_.after_outage_.gap(now(), catalog_.options_.hold_empty)) {
+      whole_.began_in_outage_ = whole_.read_ == nullptr;
+      // Of two outages soon after each other the first one may have taken what the second one finds.
+      if (whole_.after_outage_.gap(now(), catalog_.options_.hold_empty) || well(whole_.read_) >= well(whole_.held_)) {
         whole_.held_ = whole_.read_;
       }
-      doubt_until(whole_.after_outage_.until());
     }
     Result<void> take(const std::string& answer) override {
       config::ConfigErrors errors;
@@ -251,13 +267,14 @@ class ConsulCatalog::Instances {
     std::uint64_t version = 0;
   };
 
+  AfterOutage after_outage_;
+  bool began_in_outage_;
   Half services_;
   Half sidecars_;
   std::shared_ptr<const catalog::Instances> read_;
   std::uint64_t read_version_ = 0;
   std::shared_ptr<const ProxyDefaults> defaults_;
   config::ConfigErrors errors_;
-  AfterOutage after_outage_;
   std::shared_ptr<const catalog::Instances> held_;
 };
 
@@ -339,9 +356,11 @@ void ConsulCatalog::changed() {
   }
 }
 
-void ConsulCatalog::look_again_at(MonotonicTime when) {
+void ConsulCatalog::doubt() {
+  const MonotonicTime now = client_.loop().now();
+  after_outage_.gap(now, options_.hold_empty);
   hold_.cancel();  // all doubts that there are have begun before this one
-  client_.loop().arm(hold_, when - client_.loop().now());
+  client_.loop().arm(hold_, after_outage_.until() - now);
 }
 
 void ConsulCatalog::publish() {
@@ -361,17 +380,17 @@ void ConsulCatalog::publish() {
   catalog->datacenter = !options_.datacenter.empty() ? options_.datacenter : agent ? agent->datacenter : "dc1";
   catalog->allow_by_default = !agent || agent->allow_by_default;
   for (const auto& [service, instances] : instances_) {
-    if (instances->settled()) {
-      catalog->heard.insert(service);
-    }
-    if (auto held = instances->held(client_.loop().now())) {
-      catalog->held.emplace(service, std::move(held));
-    }
     if (instances->answered()) {
       if (const auto all = instances->instances(file_, catalog->proxy_defaults); all != nullptr && !all->empty()) {
         catalog->services.emplace(service, all);
       }
       instances->add_findings(findings);
+    }
+    if (auto held = instances->held(client_.loop().now())) {
+      catalog->held.emplace(service, std::move(held));
+    }
+    if (instances->settled() && !instances->doubtful(client_.loop().now())) {
+      catalog->heard.insert(service);
     }
   }
   const Findings judged = validate(*catalog);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "control/catalog/after_outage.h"
 #include "control/catalog/catalog_events.h"
 #include "control/catalog/consul_answers.h"
 #include "control/catalog/document.h"
@@ -60,7 +61,7 @@ class ConsulCatalog {
   std::vector<std::pair<std::string, std::string>> query() const;
   const FileName& file() const { return file_; }
   void changed();
-  void look_again_at(MonotonicTime when);  // what is held back may be due
+  void doubt();  // there was an outage: in a while look again
   void publish();
   template <typename Visit>
   void each_follower(Visit&& visit) const;
@@ -79,6 +80,7 @@ class ConsulCatalog {
   Findings findings_;
   std::string shown_findings_;  // as they were last told
   Timer settle_;
+  AfterOutage after_outage_;  // of any watch: those that begin in its time share its doubt
   Timer hold_;
 };
 

@@ -144,7 +144,10 @@ void Call::on_head(http::ResponseHead& head, bool) {
       answer_.index = value;
     }
   }
-  if (const http::Header* leader = head.headers.find("x-consul-knownleader")) {
+  // Out of its streaming backend, which answers blocking queries on health, Consul always says that it knows no leader.
+  const http::Header* backend = head.headers.find("x-consul-query-backend");
+  const bool streamed = backend != nullptr && backend->value == "streaming";
+  if (const http::Header* leader = head.headers.find("x-consul-knownleader"); leader != nullptr && !streamed) {
     answer_.known_leader = leader->value == "true";
   }
 }

@@ -133,12 +133,18 @@ void ConsulCluster::judge(Part& part) {
   // Soon after an outage, instances that are gone, or sidecars that became none, may be what a restarted agent has not
   // heard of yet.
   const bool lost = selection.endpoints.empty() || (fallback && !part.uses_fallback);
-  if (lost && !part.last_good.endpoints.empty() && source_.client_.loop().now() < part.suspect_until) {
+  const MonotonicTime now = source_.client_.loop().now();
+  if (lost && !part.known && !part.has_earlier && source_.events_.has_earlier(name_)) {
+    part.has_earlier = true;  // this process cannot tell whether there was an outage
+    part.suspect_until = now + discovery_.hold_empty;
+  }
+  if (lost && (part.has_earlier || !part.last_good.endpoints.empty()) && now < part.suspect_until) {
     part.holding = true;
     return;
   }
   part.holding = false;
   part.known = true;
+  part.has_earlier = false;
   part.uses_fallback = fallback;
   for (const std::string& skipped : selection.skipped) {
     if (std::ranges::find(part.last_good.skipped, skipped) == part.last_good.skipped.end()) {
@@ -154,7 +160,8 @@ void ConsulCluster::judge(Part& part) {
 void ConsulCluster::publish() {
   const bool primary_known = !parts_.empty() && parts_.front()->known;
   const bool any = std::ranges::any_of(parts_, [](const auto& part) { return !part->last_good.endpoints.empty(); });
-  if (!primary_known && !any) {
+  const bool doubted = std::ranges::any_of(parts_, [](const auto& part) { return part->holding && part->has_earlier; });
+  if (doubted || (!primary_known && !any)) {
     return;  // nothing is known yet: what the cluster has, from the disk perhaps, stays
   }
   std::vector<model::Endpoint> endpoints;

@@ -68,6 +68,7 @@ class ConsulCluster final : WatchUser {
     bool uses_fallback = false;        // `last_good` came from there
     bool known = false;                // `last_good` is one
     MonotonicTime suspect_until{};     // till then an answer without instances is not believed
+    bool has_earlier = false;          // there are endpoints from the disk, which it would replace
     bool holding = false;
     Selection last_good;
   };
@@ -91,6 +92,8 @@ class ConsulSource {
  public:
   struct Events {
     std::function<void(const std::string& cluster, std::vector<model::Endpoint> endpoints)> set_endpoints;
+    // Has it endpoints of the time before this process (from the disk)?
+    std::function<bool(const std::string& cluster)> has_earlier = [](const std::string&) { return false; };
     // For the log: what went wrong, or is well again.
     std::function<void(const std::string& words)> tell = [](const std::string&) {};
   };

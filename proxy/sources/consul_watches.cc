@@ -69,8 +69,8 @@ Result<void> ServiceWatch::on_answer(const std::string& body, bool after_gap) {
 void ServiceWatch::on_unchanged(bool after_gap) { confirmed(after_gap); }
 
 void ServiceWatch::confirmed(bool after_gap) {
-  // The very first answer follows no outage that anybody lived through.
-  after_gap_ = after_gap && answered_at_.has_value();
+  // A very first answer that came at the first try follows no outage that anybody lived through.
+  after_gap_ = after_gap && (answered_at_.has_value() || failures_ > 0);
   answered_at_ = client_.loop().now();
   failing_.clear();
   tell();

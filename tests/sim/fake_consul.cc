@@ -165,6 +165,9 @@ void FakeConsul::answer(const std::shared_ptr<Peer>& peer, const std::string& pa
     case Mode::stale_leaderless:
       peer->send(response(200, body, index + "x-consul-knownleader: false\r\n"));
       return;
+    case Mode::streams:
+      peer->send(response(200, body, index + "x-consul-knownleader: false\r\nx-consul-query-backend: streaming\r\n"));
+      return;
     default:
       peer->send(response(200, body, index + "x-consul-knownleader: true\r\n"));
   }

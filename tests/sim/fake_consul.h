@@ -36,6 +36,7 @@ class FakeConsul final : net::AcceptEvents {
     hangs,
     no_leader,
     stale_leaderless,
+    streams,  // well, by its streaming backend
     errors,
     garbage,
     wrong_shape,

@@ -91,6 +91,7 @@ class ConsulMesh:
 
     def register(self, instance: Instance) -> None:
         self.consul.put("/v1/agent/service/register", instance.registration())
+        self.consul.report(instance.id, "passing")  # which it keeps through a restart, unlike the first status
 
     def passing(self, service: str) -> set[str]:
         """The ids of the services whose sidecars Consul names as passing."""

@@ -55,6 +55,13 @@ class Control:
         finally:
             connection.close()
 
+    def status(self) -> int:
+        """Of /ready; 0: nobody answers."""
+        try:
+            return self.admin("/ready")[0]
+        except OSError:
+            return 0
+
     def wait_ready(self) -> "Control":
         def ready():
             assert self.process.poll() is None, self.log()

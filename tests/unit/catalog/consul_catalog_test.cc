@@ -163,6 +163,23 @@ TEST_F(ConsulCatalogTest, AfterAnOutageInstancesAreHeldForAWhile) {
   EXPECT_TRUE(mesh().held_instances("api").empty());
 }
 
+TEST_F(ConsulCatalogTest, OfTwoOutagesTheBetterStateIsHeld) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  for (const std::string status : {"critical", "passing"}) {
+    agent_.stop();
+    loop_.advance(Seconds(1));
+    agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = status}});
+    agent_.start();
+    loop_.advance(Seconds(5));
+    ASSERT_EQ(mesh().held_instances("api").size(), 1U);
+    EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing) << status;
+  }
+}
+
 TEST_F(ConsulCatalogTest, AfterAnOutageEntriesThatAreAllGoneAreHeldForAWhile) {
   start();
   agent_.stop();

@@ -195,6 +195,13 @@ TEST_F(WatchTest, AnswersWithoutALeaderAreAGap) {
   EXPECT_TRUE(follower_.gaps.front());
 }
 
+TEST_F(WatchTest, AStreamedAnswerIsNoGapWhateverItSaysOfLeaders) {
+  agent_.mode = FakeConsul::Mode::streams;
+  watch();
+  ASSERT_EQ(follower_.gaps.size(), 1U);
+  EXPECT_FALSE(follower_.gaps.front());
+}
+
 TEST_F(WatchTest, TakesTheNextAgentWhenOneDies) {
   FakeConsul second(loop_, network_, agent_at("10.1.0.2").address);
   second.set_service("api", {{.id = "api-1"}, {.id = "api-2"}});
