@@ -93,7 +93,7 @@ Lifecycle::Actions Lifecycle::advance(MonotonicTime now, std::size_t connections
     if (now >= drain_deadline()) {
       enter(State::ended);
       actions.close_all = actions.end = true;
-    } else if (minimum_over && connections == 0) {
+    } else if (minimum_over && connections == 0 && !leaving_) {
       enter(State::ended);
       actions.end = true;
     }

@@ -5,7 +5,8 @@
 //
 // A drain, since its beginning: /ready fails and answers say `Connection: close` at once; connections are still
 // accepted for `min_drain`, so that peers, load balancers and DNS notice; then the end comes at zero connections, or at
-// the deadline whatever still runs. A second request to stop ends at once.
+// the deadline whatever still runs. Where the proxy is registered somewhere, the end waits for its leaving too. A
+// second request to stop ends at once.
 #pragma once
 
 #include <cstddef>
@@ -54,6 +55,8 @@ class Lifecycle {
   // When `advance` has something to do whatever connections do.
   std::optional<MonotonicTime> next_due() const;
 
+  // Draining, something else than connections is to end first: the registry is told.
+  void set_leaving(bool leaving) { leaving_ = leaving; }
   void set_health_check_failed(bool failed) { health_check_failed_ = failed; }
 
   State state() const { return state_; }
@@ -72,6 +75,7 @@ class Lifecycle {
   State state_ = State::starting;
   Listeners listeners_ = Listeners::open;
   bool health_check_failed_ = false;
+  bool leaving_ = false;
   MonotonicTime drain_began_{};
   std::optional<MonotonicTime> listeners_stop_at_;
   std::optional<MonotonicTime> inbound_stop_at_;

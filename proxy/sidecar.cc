@@ -353,6 +353,10 @@ void Sidecar::on_signal(int number) {
                plural(active_connections(), "connection"));
   }
   act(actions);
+  if (actions.drain && discovery_ != nullptr) {  // the sooner callers hear of it, the fewer come
+    lifecycle_.set_leaving(true);
+    discovery_->leave(options_.drain_time, [this] { lifecycle_.set_leaving(false); });
+  }
 }
 
 void Sidecar::on_tick() {

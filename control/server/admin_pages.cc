@@ -84,7 +84,8 @@ std::string problem_of(const AdsStream& stream) {
     return "nothing is sent yet: not all is known of the services that it depends on";
   }
   const std::string& problem = stream.resources()->problem;
-  return stream.resources()->withheld ? problem + ": nothing is sent, so that it keeps what it has" : problem;
+  return stream.resources()->withheld && stream.returns() ? problem + ": nothing is sent, so that it keeps what it has"
+                                                          : problem;
 }
 
 void write_stream(admin::JsonWriter& json, const AdsStream& stream) {

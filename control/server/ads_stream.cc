@@ -146,6 +146,7 @@ void AdsStream::on_state_of_the_world(std::string_view message) {
     return;  // it will ask again, in answer to what is under way
   }
   const bool first = !asked.wanted.started();
+  returns_ = returns_ || (first && !request.version_info().empty());
   std::vector<std::string> room;
   const bool differs = asked.wanted.replace(span_of(request.resource_names(), room));
   if (first && !request.version_info().empty() && resources_ != nullptr && !resources_->withheld &&
@@ -179,6 +180,7 @@ void AdsStream::on_delta(std::string_view message) {
   bool repeated = false;
   read_nonce(request, asked, repeated);  // subscriptions hold whatever nonce they come with
   if (!asked.wanted.started()) {
+    returns_ = returns_ || request.initial_resource_versions_size() > 0;
     for (const auto& [name, version] : request.initial_resource_versions()) {
       asked.wanted.claim(name, version);
     }
@@ -225,7 +227,7 @@ bool AdsStream::may_send() const { return stream_ != nullptr && stream_->queued_
 
 // What is due follows from what is wanted, known and there: so it may stop anywhere and begin anew later.
 void AdsStream::pump() {
-  if (resources_ == nullptr || resources_->withheld || stream_ == nullptr) {
+  if (resources_ == nullptr || (resources_->withheld && returns_) || stream_ == nullptr) {
     return;
   }
   for (const Type type : kAllTypes) {

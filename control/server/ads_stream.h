@@ -46,6 +46,7 @@ class AdsStream final : public Retirable, public grpc::StreamEvents {
   WallTime since() const { return since_; }
   const std::optional<Node>& node() const { return node_; }
   const NodeResourcesPtr& resources() const { return resources_; }
+  bool returns() const { return returns_; }
   const Subscription& subscription(Type type) const { return talk(type).wanted; }
   const Exchanged& exchanged(Type type) const { return talk(type).exchanged; }
 
@@ -98,6 +99,7 @@ class AdsStream final : public Retirable, public grpc::StreamEvents {
   std::unique_ptr<grpc::Stream> stream_;
   std::optional<Node> node_;
   NodeResourcesPtr resources_;
+  bool returns_ = false;     // it came with what another stream, or its disk, gave it
   std::vector<Talk> talks_;  // one a type
   std::uint64_t nonces_ = 0;
   std::set<std::string> warming_;  // endpoints of new clusters that the client did not get yet

@@ -63,7 +63,7 @@ struct NodeResources {
   std::array<ResourceSetPtr, kTypes> sets;  // none is null
   // Why the node gets less than it may expect ("no service 'wbe' in the mesh"), for people; empty: nothing is wrong.
   std::string problem;
-  bool withheld = false;  // not sent: the node keeps what it has
+  bool withheld = false;  // not sent to a node that comes back with something: it keeps that
 
   NodeResources();
   const ResourceSetPtr& of(Type type) const { return sets.at(static_cast<std::size_t>(type)); }

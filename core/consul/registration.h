@@ -26,6 +26,9 @@ struct ServiceDefinition {
   std::uint32_t weight_passing = 1;
   std::uint32_t weight_warning = 1;
   std::string destination;  // not empty: this is the sidecar of that service (Kind connect-proxy)
+  // `connect: {sidecar_service: …}`, as the API takes it (an object, JSON); empty: there is none. Consul registers the
+  // sidecar beside the service, and deregisters it with it.
+  std::string sidecar;
 
   // The service's own check, carried out by the agent; neither: none.
   std::string check_http;  // "http://127.0.0.1:9001/health"

@@ -91,6 +91,13 @@ std::string registration_json(const ServiceDefinition& service) {
   if (!service.destination.empty()) {
     sidecar(json, service);
   }
+  if (!service.sidecar.empty()) {
+    json.Key("Connect");
+    json.StartObject();
+    json.Key("SidecarService");
+    json.RawValue(service.sidecar.data(), service.sidecar.size(), rapidjson::kObjectType);
+    json.EndObject();
+  }
   json.Key("Checks");
   json.StartArray();
   if (!service.check_http.empty() || !service.check_tcp.empty()) {

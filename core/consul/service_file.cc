@@ -12,6 +12,7 @@
 #include "core/base/nearest.h"
 #include "core/config/yaml_scalar.h"
 #include "core/config/yaml_tree.h"
+#include "core/consul/sidecar_json.h"
 
 namespace remora::consul {
 namespace {
@@ -75,7 +76,12 @@ class ServiceReader {
             {"meta", [&](auto& at) { meta(at, service.meta); }},
             {"weights", [&](auto& at) { weights(at, service); }},
             {"check", [&](auto& at) { check(at, service); }},
+            {"connect", [&](auto& at) { connect(at); }},
             {"proxy_ttl", [&](auto& at) { duration(at, "service.proxy_ttl", service.ttl); }}});
+    if (sidecar_ != nullptr) {
+      service.sidecar =
+          sidecar_json(*sidecar_, {.id = service.id.empty() ? service.name : service.id, .address = service.address});
+    }
     if (service.name.empty()) {
       error(node, "service.name", "is missing: expected the service's name");
     }
@@ -191,8 +197,21 @@ class ServiceReader {
     }
   }
 
+  // Consul is the judge of what is in a sidecar: its words are passed on.
+  void connect(const YamlNode& node) {
+    fields(node, "service.connect", {{"sidecar_service", [this](auto& at) {
+                                        if (at.kind != Kind::mapping) {
+                                          error(at, "service.connect.sidecar_service",
+                                                fmt::format("expected a mapping, not {}", config::describe(at)));
+                                          return;
+                                        }
+                                        sidecar_ = &at;
+                                      }}});
+  }
+
   const std::string& file_;
   config::ConfigErrors& errors_;
+  const YamlNode* sidecar_ = nullptr;  // read last: it needs the service's id
 };
 
 }  // namespace

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import pathlib
 
+import yaml
+
 from tests.support import binaries, client, ports, proxy, upstream as u
 from tests.support.consul import Consul
 from tests.support.control import Control
@@ -93,6 +95,29 @@ class ConsulMesh:
         self.consul.put("/v1/agent/service/register", instance.registration())
         self.consul.report(instance.id, "passing")  # which it keeps through a restart, unlike the first status
 
+    def unregistered(self, service: str, id: str, *, calls: tuple[str, ...] = (), body: str = "", **meta: str) -> Instance:
+        """One that registers itself: see `service_file`."""
+        app = u.Upstream(id)
+        app.default = u.answer(200, body or id)
+        made = self.instances[id] = Instance(service, id, app, list(calls), meta)
+        return made
+
+    def service_file(self, instance: Instance) -> str:
+        """For --register."""
+        upstreams = [{"destination_name": name, "local_bind_port": port} for name, port in instance.outbound.items()]
+        proxy_settings = {"upstreams": upstreams, "config": {"bind_address": "127.0.0.1"}}
+        service = {
+            "name": instance.service,
+            "id": instance.id,
+            "address": "127.0.0.1",
+            "port": instance.app.port,
+            "meta": instance.meta,
+            "connect": {"sidecar_service": {"port": instance.inbound, "proxy": proxy_settings}},
+        }
+        path = self.folder / f"{instance.id}.yaml"
+        path.write_text(yaml.safe_dump({"service": service}))
+        return str(path)
+
     def passing(self, service: str) -> set[str]:
         """The ids of the services whose sidecars Consul names as passing."""
         found = self.consul.get(f"/v1/health/connect/{service}", passing="1")
@@ -114,10 +139,13 @@ class ConsulMesh:
         folder.mkdir()
         return Control(folder, None, "--consul", self.consul.address, *self._control_arguments).wait_ready()
 
-    def sidecar(self, instance: Instance, *arguments: str, control: str | None = None, **more) -> proxy.Proxy:
+    def sidecar(
+        self, instance: Instance, *arguments: str, control: str | None = None, given_consul: bool = False, **more
+    ) -> proxy.Proxy:
+        """`given_consul`: `arguments` say --consul already."""
         admin = ports.free_port()
         said = ["--control", control or self.control.address, "--service", instance.service, "--service-id", instance.id]
-        if self.way == "found_by_proxy":
+        if self.way == "found_by_proxy" and not given_consul:
             said += ["--consul", self.consul.address]
         instance.sidecar = proxy.Proxy(
             binaries.remora(),

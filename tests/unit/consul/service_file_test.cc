@@ -29,6 +29,29 @@ TEST(ServiceFile, ReadsConsulsOwnWords) {
   EXPECT_EQ(service.ttl, Milliseconds(20'000));
 }
 
+TEST(ServiceFile, ASidecarIsPassedOnInConsulsKeys) {
+  config::ConfigErrors errors;
+  const ServiceDefinition service = parse_service(
+      "connect: {sidecar_service: {port: 21000, proxy: {config: {bind_address: 0.0.0.0, local_x: '7'},\n"
+      "  upstreams: [{destination_name: api, LocalBindPort: 9191}], expose: {checks: true}}}}\n"
+      "name: web\nid: web-1\nport: 9000\n",
+      "web.yaml", errors);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(
+      service.sidecar,
+      R"({"Port":21000,"Proxy":{"Config":{"bind_address":"0.0.0.0","local_x":"7"},)"
+      R"("Upstreams":[{"DestinationName":"api","LocalBindPort":9191}],"Expose":{"Checks":true}},)"
+      R"("Checks":[{"Name":"Connect Sidecar Listening","TCP":"127.0.0.1:21000","Interval":"10s","Status":"passing"},)"
+      R"({"Name":"Connect Sidecar Aliasing web-1","AliasService":"web-1"}]})");
+}
+
+TEST(ServiceFile, ASidecarsOwnChecksAreLeftAlone) {
+  config::ConfigErrors errors;
+  const ServiceDefinition service = parse_service(
+      "{name: web, port: 9000, connect: {sidecar_service: {port: 21000, check: {ttl: 5s}}}}", "web.yaml", errors);
+  EXPECT_EQ(service.sidecar, R"({"Port":21000,"Check":{"Ttl":"5s"}})");
+}
+
 TEST(ServiceFile, ErrorsNamePlaceAndExpectation) {
   config::ConfigErrors errors;
   (void)parse_service("name: web\nport: 99999\nchek: {}\ntags: v1\ncheck: {interval: soon}\n", "web.yaml", errors);

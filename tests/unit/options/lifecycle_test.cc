@@ -51,6 +51,24 @@ TEST_F(LifecycleTest, ADrainEndsWithTheLastConnection) {
   EXPECT_EQ(advance(Seconds(12), 0), Actions{.end = true});
 }
 
+TEST_F(LifecycleTest, ADrainEndsWhenTheRegistryKnowsOfIt) {
+  life_.started();
+  (void)life_.stop(at(Seconds(0)));
+  life_.set_leaving(true);
+  EXPECT_EQ(advance(Seconds(5), 0), Actions{.stop_listening = true});
+  EXPECT_EQ(advance(Seconds(11), 0), Actions{});
+  life_.set_leaving(false);
+  EXPECT_EQ(advance(Seconds(12), 0), Actions{.end = true});
+}
+
+TEST_F(LifecycleTest, ARegistryThatDoesNotAnswerHoldsNoDrainBeyondItsDeadline) {
+  life_.started();
+  (void)life_.stop(at(Seconds(0)));
+  life_.set_leaving(true);
+  (void)advance(Seconds(5), 0);
+  EXPECT_EQ(advance(Seconds(25), 0), (Actions{.close_all = true, .end = true}));
+}
+
 TEST_F(LifecycleTest, ADrainEndsAtTheDeadline) {
   life_.started();
   (void)life_.stop(at(Seconds(0)));
