@@ -1,8 +1,10 @@
 // `remora-control serve`: brings the mesh to the proxies.
 #include <event2/event.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
@@ -117,7 +119,8 @@ class ControlPlane final : catalog::CatalogEvents {
   ControlPlane(const Wishes& wishes, const Output& output)
       : output_(output),
         ads_(context_, network_, provider_, ads_options()),
-        pages_(ads_, provider_),
+        pages_(ads_, provider_, [this] { return sources(); }),
+        paths_(wishes.paths),
         term_(loop_, SIGTERM, [this] { end(); }),
         interrupt_(loop_, SIGINT, [this] { end(); }),
         hang_up_(loop_, SIGHUP, [this] { look_again(); }) {
@@ -197,6 +200,25 @@ class ControlPlane final : catalog::CatalogEvents {
     }
   }
 
+  // For /sources.
+  Sources sources() const {
+    if (!consul_) {
+      return {.from = fmt::format("mesh files: {}", fmt::join(paths_, ", ")),
+              .consul = false,
+              .doubted_for = {},
+              .watches = {}};
+    }
+    const MonotonicTime now = loop_.now();
+    Sources sources{.from = fmt::format("Consul at {}", client_->agents()),
+                    .consul = true,
+                    .doubted_for = std::max(consul_->doubts_until() - now, Nanoseconds(0)),
+                    .watches = {}};
+    for (catalog::WatchFacts& one : consul_->watches()) {
+      sources.watches.push_back({std::move(one.path), one.answered, now - one.answered_at, std::move(one.failure)});
+    }
+    return sources;
+  }
+
   void look_again() {
     if (folder_) {
       folder_->touched();
@@ -242,6 +264,7 @@ class ControlPlane final : catalog::CatalogEvents {
   std::optional<catalog::ConsulCatalog> consul_;
   AdsServer ads_;
   ControlPages pages_;
+  const std::vector<std::string> paths_;  // of mesh files
   std::unique_ptr<admin::AdminServer> admin_;
   Timer end_timer_;
   Signal term_;

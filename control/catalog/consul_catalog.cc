@@ -37,7 +37,9 @@ void drop_inherited(Service& service, const ProxyDefaults& defaults) {
 class ConsulCatalog::Follower : public consul::WatchEvents {
  public:
   Follower(ConsulCatalog& catalog, consul::WatchOptions options)
-      : catalog_(catalog), path_(options.path), watch_(catalog.client_, catalog.random_, std::move(options), *this) {}
+      : catalog_(catalog), path_(options.path), watch_(catalog.client_, catalog.random_, std::move(options), *this) {
+    facts_.answered_at = now();
+  }
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
   virtual ~Follower() = default;

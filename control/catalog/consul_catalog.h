@@ -33,7 +33,7 @@ struct ConsulCatalogOptions {
 struct WatchFacts {
   std::string path;
   bool answered = false;
-  MonotonicTime answered_at;  // the last answer, changed or not
+  MonotonicTime answered_at;  // the last answer, changed or not; before the first: when it was asked first
   std::string failure;        // since then; empty: none
 };
 
@@ -50,6 +50,8 @@ class ConsulCatalog {
   const CatalogPtr& catalog() const { return catalog_; }  // the last one; null: not all kinds have answered yet
   const Findings& findings() const { return findings_; }
   std::vector<WatchFacts> watches() const;
+  // Till then an answer that takes everything away is not believed, after an outage.
+  MonotonicTime doubts_until() const { return after_outage_.until(); }
 
  private:
   class Follower;

@@ -20,7 +20,8 @@ constexpr std::string_view kPages =
     "  /ready      200 once there is a mesh to serve\n"
     "  /metrics    for Prometheus\n"
     "  /nodes      who is connected, which version each has, its last ACK or NACK and why (?format=json)\n"
-    "  /config     what a node gets: ?node=ID, and &type=clusters, endpoints, listeners, routes or secrets\n";
+    "  /config     what a node gets: ?node=ID, and &type=clusters, endpoints, listeners, routes or secrets\n"
+    "  /sources    where the mesh comes from, how old each answer is, and what is wrong (?format=json)\n";
 
 std::string time_text(WallTime time) {
   const time_t seconds = std::chrono::duration_cast<Seconds>(time.time_since_epoch()).count();
@@ -197,6 +198,9 @@ admin::AdminResponse ControlPages::answer(const admin::AdminRequest& request) {
   if (request.path == "/config") {
     return config(request);
   }
+  if (request.path == "/sources" && sources_) {
+    return sources(request.wants_json());
+  }
   return admin::text(fmt::format("there is no page {}; there are:\n{}", request.path, kPages), 404);
 }
 
@@ -227,6 +231,11 @@ admin::AdminResponse ControlPages::nodes(bool as_json) const {
   }
   json.end_array().end_object();
   return admin::json(json.take());
+}
+
+admin::AdminResponse ControlPages::sources(bool as_json) const {
+  const Sources now = sources_();
+  return as_json ? admin::json(sources_json(now)) : admin::text(sources_text(now));
 }
 
 admin::AdminResponse ControlPages::config(const admin::AdminRequest& request) const {
@@ -313,6 +322,12 @@ admin::AdminResponse ControlPages::metrics() const {
                Kind::Counter, one(provider_.translations()));
   families.add("remora_control_pushes_total", "Times that a change of the mesh was brought to all proxies.",
                Kind::Counter, one(counters.pushes));
+  if (const Sources now = sources_ ? sources_() : Sources(); now.consul) {
+    families.add("remora_control_consul_failing", "Questions to Consul that fail now: the last good answers go on.",
+                 Kind::Gauge, one(failing(now)));
+    families.add("remora_control_consul_age_seconds", "Time since Consul last confirmed the oldest of its answers.",
+                 Kind::Gauge, one(std::chrono::duration<double>(oldest(now)).count()));
+  }
   return {.status = 200, .type = "text/plain; version=0.0.4; charset=utf-8", .body = families.text(), .after = {}};
 }
 
