@@ -36,6 +36,10 @@ class Http1Server final : public ServerCodec, private ServerStream, private Http
   void drain() override;
   bool idle() const override { return input_ == Input::idle; }
   bool in_head() const override { return input_ == Input::head; }
+  // What came so far is part of a message, or of a tunnel, that goes on.
+  bool expects_more() const {
+    return input_ == Input::head || input_ == Input::length || input_ == Input::chunked || input_ == Input::tunnel;
+  }
   // Gives up a head that has begun and does not end: on_bad_head follows. Nothing happens when there is none.
   void reject_head(const ProtocolError& error);
 

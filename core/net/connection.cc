@@ -90,15 +90,18 @@ void Connection::read_some() {
     }
     const IoResult got = transport_->read(scratch_);
     switch (got.kind) {
-      case IoResult::Kind::ok:
+      case IoResult::Kind::ok: {
         bytes_read_ += got.bytes;
-        if (got.bytes < scratch_.size() && !peer_closed_) {
-          readable_ = false;  // a short read emptied the socket
+        const bool emptied = got.bytes < scratch_.size() && !peer_closed_;
+        if (emptied) {
+          readable_ = false;  // till the next event
         }
         if (!deliver({scratch_.data(), got.bytes})) {
           return;
         }
+        readable_ = readable_ || (emptied && events_.expects_more());
         break;
+      }
       case IoResult::Kind::would_block:
         readable_ = false;
         break;

@@ -40,6 +40,10 @@ class ConnectionEvents {
   // Bytes came; answers how many it took. What it did not take is kept, and offered again when reading resumes: it must
   // have paused the connection then.
   virtual std::size_t on_bytes(std::string_view bytes) = 0;
+  // Must more come before what came means anything (the middle of a message)? Asked after a read that emptied the
+  // socket: a reset right behind those bytes came by the same event, and nothing else will tell of it, so that the
+  // connection looks once more. Who says no meets the reset when it writes.
+  virtual bool expects_more() const { return true; }
   // The peer will send no more. The write side is still open.
   virtual void on_end() = 0;
   // The output queue fell below its low mark, after it had been above the high one.

@@ -26,6 +26,7 @@ class Session final : public Downstream, net::ConnectionEvents, http::ServerCode
  private:
   // ConnectionEvents
   std::size_t on_bytes(std::string_view bytes) override;
+  bool expects_more() const override { return codec_.expects_more(); }
   void on_end() override;
   void on_drained() override;
   void on_closed(net::CloseReason reason) override;

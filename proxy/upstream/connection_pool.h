@@ -63,6 +63,7 @@ class UpstreamConnection final : public Retirable, net::ConnectionEvents, http::
 
   void on_connected() override;
   std::size_t on_bytes(std::string_view bytes) override;
+  bool expects_more() const override { return state_ == State::leased; }
   void on_end() override;
   void on_drained() override;
   void on_closed(net::CloseReason reason) override;

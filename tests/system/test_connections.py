@@ -227,3 +227,29 @@ def test_max_requests_per_connection(remora, up):
         answers = [peer.request(get(f"/{i}")) for i in range(3)]
         assert [a.get("connection") for a in answers] == [None, None, "close"]
         assert peer.end() == "closed"
+
+
+@pytest.mark.parametrize("part", ["HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
+def test_an_upstreams_reset_right_behind_half_an_answer_is_told_at_once(simple, up, part):
+    """Both come by one event: whoever reads only what there is would wait for the route's timeout."""
+    up.default = u.raw(part, then="reset")
+    began = time.monotonic()
+    with simple.connect() as client:
+        client.send(get("/"))
+        answer = client.response_head()
+        if "\r\n\r\n" in part:
+            assert answer.status == 200
+            assert client.end() in ("closed", "reset")
+        else:
+            assert answer.status == 503
+    assert time.monotonic() - began < 2
+
+
+def test_a_clients_reset_right_behind_half_a_body_is_passed_on_at_once(simple, up):
+    for count in range(1, 11):  # the two need not come together each time
+        with simple.connect() as client:
+            client.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nha")
+            up.wait_for(lambda: len(up.connections) == count, 3, "the request")
+            client.send("lf")
+            client.reset()
+        up.wait_for(lambda: up.connections[-1].ended != "open", 3, "the end")
