@@ -66,20 +66,31 @@ Weights weights_of(const At& service) {
   return weights;
 }
 
+// A check that an agent has not carried out since it started is critical, and has no output yet; a sidecar's that
+// stands for its service's says so of that one.
+bool untested(const At& check) {
+  const std::string output = text_of(check, "output");
+  return output.empty() || (output.starts_with("Aliased check ") && output.ends_with(" failing: "));
+}
+
 // The worst of its checks: as Consul counts, an unknown status and maintenance are critical.
-Health health_of(const At& entry) {
-  Health worst = Health::passing;
+void read_health(const At& entry, Service& into) {
+  Health& worst = into.health = Health::passing;
   const YamlNode* checks = entry.find("checks");
   if (checks == nullptr) {
-    return worst;
+    return;
   }
+  bool tested = false;
   for (const YamlNode* check : checks->items) {
-    const std::string status = text_of(At(entry.reading(), *check), "status");
+    const At at(entry.reading(), *check);
+    const std::string status = text_of(at, "status");
+    const bool fails = status != "passing" && status != "warning";
+    tested = tested || (fails && (status != "critical" || !untested(at)));
     worst = std::max(worst, status == "passing"   ? Health::passing
                             : status == "warning" ? Health::warning
                                                   : Health::critical);
   }
-  return worst;
+  into.untested = worst == Health::critical && !tested;
 }
 
 // One item of a health answer, taken apart.
@@ -112,6 +123,7 @@ void read_sidecar(const At& at, Item& item) {
   sidecar.meta = item.service.meta;
   sidecar.weights = item.service.weights;
   sidecar.health = item.service.health;
+  sidecar.untested = item.service.untested;
   sidecar.proxy.place = at.place();
   sidecar.proxy.config.place = at.place();
   if (const YamlNode* proxy = at.find("proxy"); proxy != nullptr && proxy->kind == Kind::mapping) {
@@ -145,7 +157,7 @@ std::optional<Item> read_item(const At& entry) {
   one.tags = list_of(at, "tags");
   one.meta = map_of(at, "meta");
   one.weights = weights_of(at);
-  one.health = health_of(entry);
+  read_health(entry, one);
   if (const YamlNode* connect = at.find("connect"); connect != nullptr) {
     one.connect_native = text_of(at.field("Connect", *connect), "native") == "true";
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "control/catalog/builder.h"
+#include "control/catalog/held_instances.h"
 
 namespace remora::catalog {
 namespace {
@@ -29,6 +30,7 @@ void drop_inherited(Service& service, const ProxyDefaults& defaults) {
   drop(own.retry_policy, inherited.retry_policy);
   drop(own.retry_budget, inherited.retry_budget);
   drop(own.breaker, inherited.breaker);
+  drop(own.discovery, inherited.discovery);
 }
 
 }  // namespace
@@ -95,8 +97,9 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
 
  private:
   void doubt() {
-    catalog_.doubt();
+    catalog_.after_outage_.gap(now(), catalog_.options_.hold_empty);
     on_gap();
+    catalog_.look_again();
   }
   void confirm() {
     facts_.answered = true;
@@ -186,8 +189,8 @@ class ConsulCatalog::Kind final : public Follower, private KnownEntries {
 class ConsulCatalog::Instances {
  public:
   Instances(ConsulCatalog& catalog, const std::string& service)
-      : after_outage_(catalog.after_outage_),
-        began_in_outage_(after_outage_.doubts(catalog.client_.loop().now())),
+      : service_(service),
+        held_(catalog.after_outage_, catalog.client_.loop().now(), catalog.started_at_ + catalog.hold_of(service)),
         services_(catalog, *this, "/v1/health/service/" + consul::escape(service)),
         sidecars_(catalog, *this, "/v1/health/connect/" + consul::escape(service)) {}
 
@@ -211,21 +214,9 @@ class ConsulCatalog::Instances {
   }
   bool answered() const { return services_.answered() && sidecars_.answered(); }
   bool settled() const { return services_.settled() && sidecars_.settled(); }
-  // Nothing is known of the time before an outage that is not long ago, and not all are well: a proxy may know better.
-  bool doubtful(MonotonicTime now) const {
-    return began_in_outage_ && after_outage_.doubts(now) &&
-           (read_ == nullptr || read_->empty() || well(read_) < read_->size());
-  }
-  // As they were before an outage, while it is not long ago; or after it, if that was better: a restarted server first
-  // says what it had on its disk.
-  std::shared_ptr<const catalog::Instances> held(MonotonicTime now) {
-    if (!after_outage_.doubts(now)) {
-      held_ = nullptr;
-    } else if (well(read_) > well(held_)) {
-      held_ = read_;
-    }
-    return held_;
-  }
+  bool doubtful(MonotonicTime now) const { return held_.doubtful(now, read_); }
+  std::shared_ptr<const catalog::Instances> held(MonotonicTime now) { return held_.at(now, read_); }
+  MonotonicTime next(MonotonicTime now) const { return held_.next(now); }
   void add_findings(Findings& findings) const {
     for (const config::ConfigError& error : errors_) {
       findings.push_back({Severity::warning, error});
@@ -238,23 +229,10 @@ class ConsulCatalog::Instances {
   }
 
  private:
-  static std::size_t well(const std::shared_ptr<const catalog::Instances>& all) {
-    const auto is_well = [](const Service& one) {
-      return one.health == Health::passing && (!one.sidecar || one.sidecar->health == Health::passing);
-    };
-    return all == nullptr ? 0 : static_cast<std::size_t>(std::ranges::count_if(*all, is_well));
-  }
-
   struct Half final : Follower {
     Half(ConsulCatalog& catalog, Instances& whole, std::string path)
         : Follower(catalog, {.path = std::move(path), .query = catalog.query()}), whole_(whole) {}
-    void on_gap() override {
-      whole_.began_in_outage_ = whole_.read_ == nullptr;
-      // Of two outages soon after each other the first one may have taken what the second one finds.
-      if (whole_.after_outage_.gap(now(), catalog_.options_.hold_empty) || well(whole_.read_) >= well(whole_.held_)) {
-        whole_.held_ = whole_.read_;
-      }
-    }
+    void on_gap() override { whole_.held_.gap(now(), catalog_.hold_of(whole_.service_), whole_.read_); }
     Result<void> take(const std::string& answer) override {
       config::ConfigErrors errors;
       if (auto read = read_instances(answer, {}, catalog_.file(), errors); !read) {
@@ -269,15 +247,14 @@ class ConsulCatalog::Instances {
     std::uint64_t version = 0;
   };
 
-  AfterOutage after_outage_;
-  bool began_in_outage_;
+  const std::string service_;
+  HeldInstances held_;
   Half services_;
   Half sidecars_;
   std::shared_ptr<const catalog::Instances> read_;
   std::uint64_t read_version_ = 0;
   std::shared_ptr<const ProxyDefaults> defaults_;
   config::ConfigErrors errors_;
-  std::shared_ptr<const catalog::Instances> held_;
 };
 
 // What the agent says of itself, asked now and then: there is no index to block on.
@@ -306,6 +283,7 @@ ConsulCatalog::ConsulCatalog(consul::Client& client, Random& random, ConsulCatal
       random_(random),
       options_(std::move(options)),
       events_(events),
+      started_at_(client.loop().now()),
       file_(std::make_shared<const std::string>(
           options_.datacenter.empty() ? std::string("Consul") : fmt::format("Consul ({})", options_.datacenter))) {
   settle_.bind<&ConsulCatalog::publish>(this);
@@ -358,11 +336,32 @@ void ConsulCatalog::changed() {
   }
 }
 
-void ConsulCatalog::doubt() {
+// Only what Consul said before can say how long to doubt what it says now.
+Nanoseconds ConsulCatalog::hold_of(const std::string& service) const {
+  if (catalog_ != nullptr) {
+    const ServiceDefaults* own = catalog_->defaults_of(service);
+    for (const Extensions* each :
+         {own == nullptr ? nullptr : &own->extensions,
+          catalog_->proxy_defaults == nullptr ? nullptr : &catalog_->proxy_defaults->config.extensions}) {
+      if (each != nullptr && each->discovery && each->discovery->hold_empty) {
+        return *each->discovery->hold_empty;
+      }
+    }
+  }
+  return options_.hold_empty;
+}
+
+// What is held back is due when the first of the doubts is over.
+void ConsulCatalog::look_again() {
   const MonotonicTime now = client_.loop().now();
-  after_outage_.gap(now, options_.hold_empty);
-  hold_.cancel();  // all doubts that there are have begun before this one
-  client_.loop().arm(hold_, after_outage_.until() - now);
+  MonotonicTime next = after_outage_.doubts(now) ? after_outage_.until() : MonotonicTime::max();
+  for (const auto& [service, instances] : instances_) {
+    next = std::min(next, instances->next(now));
+  }
+  hold_.cancel();
+  if (next != MonotonicTime::max()) {
+    client_.loop().arm(hold_, next - now);
+  }
 }
 
 void ConsulCatalog::publish() {
@@ -406,6 +405,7 @@ void ConsulCatalog::publish() {
     events_.on_findings(findings_);
   }
   catalog_ = catalog;
+  look_again();
   events_.on_catalog(catalog_);
 }
 

@@ -24,9 +24,11 @@
 namespace remora::catalog {
 
 struct ConsulCatalogOptions {
-  std::string datacenter;           // empty: the agent's own
-  Milliseconds settle{2};           // answers that come together are one change
-  Milliseconds hold_empty{30'000};  // how long after an outage an answer that takes everything away is not believed
+  std::string datacenter;  // empty: the agent's own
+  Milliseconds settle{2};  // answers that come together are one change
+  // How long after an outage an answer that takes everything away is not believed, where `discovery.hold_empty` in a
+  // `config` does not say otherwise.
+  Milliseconds hold_empty{30'000};
 };
 
 // One of its watches, for people.
@@ -63,7 +65,8 @@ class ConsulCatalog {
   std::vector<std::pair<std::string, std::string>> query() const;
   const FileName& file() const { return file_; }
   void changed();
-  void doubt();  // there was an outage: in a while look again
+  Nanoseconds hold_of(const std::string& service) const;
+  void look_again();  // when what is held back may be due
   void publish();
   template <typename Visit>
   void each_follower(Visit&& visit) const;
@@ -73,6 +76,7 @@ class ConsulCatalog {
   Random& random_;
   const ConsulCatalogOptions options_;
   CatalogEvents& events_;
+  const MonotonicTime started_at_;
   FileName file_;
 
   std::vector<std::unique_ptr<Kind>> kinds_;

@@ -64,6 +64,14 @@ struct RetryTuning {
   bool operator==(const RetryTuning&) const = default;
 };
 
+// `discovery`: how a service's endpoints are found in Consul. Source: remora.clusters.consul.v3.ConsulCluster.
+struct DiscoverySettings {
+  Place place;
+  std::optional<Nanoseconds> hold_empty;  // after an outage, how long an answer without instances is not believed
+
+  bool operator==(const DiscoverySettings&) const = default;
+};
+
 // How a service is called. In `config` of: proxy-defaults (for all), service-defaults of the called service, a route of
 // its service-router (the first three), the caller's proxy, an upstream of the caller; the later of these wins, key by
 // key. Where Consul refuses the key `config` (service-defaults), the same mapping as YAML or JSON in `meta: {remora:
@@ -76,6 +84,7 @@ struct Extensions {
   // of a cluster
   std::optional<RetryBudget> retry_budget;
   std::optional<Breaker> breaker;
+  std::optional<DiscoverySettings> discovery;
 
   bool operator==(const Extensions&) const = default;
 };

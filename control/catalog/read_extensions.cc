@@ -59,6 +59,7 @@ void add_missing(const Extensions& from, Extensions& into) {
   add(from.retry_policy, into.retry_policy);
   add(from.retry_budget, into.retry_budget);
   add(from.breaker, into.breaker);
+  add(from.discovery, into.discovery);
 }
 
 }  // namespace
@@ -94,6 +95,11 @@ void read_value(const At& at, Breaker& into, const Limits&) {
   read_mapping(at, into, kRows);
 }
 
+void read_value(const At& at, DiscoverySettings& into, const Limits&) {
+  static constexpr std::array kRows = {duration<&DiscoverySettings::hold_empty>("hold_empty")};
+  read_mapping(at, into, kRows);
+}
+
 void read_value(const At& at, RetryTuning& into, const Limits&) {
   static constexpr std::array kRows = {duration<&RetryTuning::per_try_timeout>("per_try_timeout"),
                                        custom<RetryTuning, read_back_off>("retry_back_off"),
@@ -109,6 +115,7 @@ void read_extension_map(const At& at, Extensions& into, ExtensionScope scope) {
                                         row<&Extensions::retry_policy>("retry_policy"),
                                         refused("retry_budget", kWholeService),
                                         refused("breaker", kWholeService),
+                                        refused("discovery", kWholeService),
                                         refused("hedge_policy", kNoHedging),
                                         refused("rate_limits", kNoRateLimit),
                                         refused("adaptive_concurrency", kNoAdaptive)};
@@ -117,6 +124,7 @@ void read_extension_map(const At& at, Extensions& into, ExtensionScope scope) {
                                       row<&Extensions::retry_policy>("retry_policy"),
                                       row<&Extensions::retry_budget>("retry_budget"),
                                       row<&Extensions::breaker>("breaker"),
+                                      row<&Extensions::discovery>("discovery"),
                                       refused("hedge_policy", kNoHedging),
                                       refused("rate_limits", kNoRateLimit),
                                       refused("adaptive_concurrency", kNoAdaptive)};

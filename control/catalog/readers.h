@@ -16,6 +16,7 @@ void read_value(const At& at, Fault& into, const Limits& = {});
 void read_value(const At& at, Mirror& into, const Limits& = {});
 void read_value(const At& at, RetryBudget& into, const Limits& = {});
 void read_value(const At& at, Breaker& into, const Limits& = {});
+void read_value(const At& at, DiscoverySettings& into, const Limits& = {});
 void read_value(const At& at, RetryTuning& into, const Limits& = {});
 
 void read_value(const At& at, UpstreamLimits& into, const Limits& = {});

@@ -119,6 +119,7 @@ struct Sidecar {
   std::optional<Weights> weights;
   std::vector<Check> checks;
   Health health = Health::passing;
+  bool untested = false;  // as a service's
   Proxy proxy;
 
   bool operator==(const Sidecar&) const = default;
@@ -147,7 +148,8 @@ struct Service {
   bool connect_native = false;
   std::vector<Check> checks;  // `check` and `checks`
   Health health =
-      Health::passing;  // the worst of its checks, as Consul reports it; a mesh file leaves it to the proxies
+      Health::passing;    // the worst of its checks, as Consul reports it; a mesh file leaves it to the proxies
+  bool untested = false;  // critical, but only by checks that Consul has not carried out yet
   std::shared_ptr<const Node> node;  // null in a mesh file
   std::optional<Sidecar> sidecar;
 

@@ -209,6 +209,10 @@ void set_endpoints(const Call& call, const ProxyIdentity& identity, const Destin
       for (const Target& target : destination.failover) {
         *config.add_failover() = consul_target(call.catalog, target);
       }
+      const auto discovery = call_extensions(call, destination.target.service).discovery;
+      if (discovery && discovery->hold_empty) {
+        set_duration(*config.mutable_hold_empty(), *discovery->hold_empty);
+      }
       set_consul(config, to);
       return;
     }

@@ -68,6 +68,7 @@ void merge(Extensions& to, const Extensions& from) {
            &RetryTuning::max_interval, &RetryTuning::retry_non_idempotent);
   take_all(to.retry_budget, from.retry_budget, &RetryBudget::budget_percent, &RetryBudget::min_retry_concurrency);
   take_all(to.breaker, from.breaker, &Breaker::failure_threshold, &Breaker::recovery_time, &Breaker::probes);
+  take_all(to.discovery, from.discovery, &catalog::DiscoverySettings::hold_empty);
 }
 
 }  // namespace

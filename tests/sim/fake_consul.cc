@@ -42,7 +42,7 @@ std::string health_json(const std::string& service, const std::vector<FakeInstan
             R"(,"Service":)" + quoted(service) + R"(,"Tags":[)" + tags + R"(],"Address":)" + quoted(at.address) +
             R"(,"Port":)" + std::to_string(at.port) + R"(,"Meta":{"version":)" + quoted(at.version) +
             R"(},"Weights":{"Passing":3,"Warning":1}},"Checks":[)" + R"({"Node":"node1","CheckID":"c","Status":)" +
-            quoted(at.status) + R"(,"Output":"long","ServiceTags":null}]})";
+            quoted(at.status) + R"(,"Output":)" + quoted(at.output) + R"(,"ServiceTags":null}]})";
   }
   return "[" + list + "]";
 }

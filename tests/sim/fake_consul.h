@@ -26,6 +26,7 @@ struct FakeInstance {
   std::vector<std::string> tags{};
   std::string kind{};
   std::string datacenter = "dc1";
+  std::string output = "long";  // of its check
 };
 std::string health_json(const std::string& service, const std::vector<FakeInstance>& instances);
 

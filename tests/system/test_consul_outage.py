@@ -86,6 +86,30 @@ def test_control_restarts_while_consul_is_away(mesh):
     assert load.wrong == []
 
 
+def test_control_starts_beside_a_consul_that_has_just_restarted(mesh):
+    """It saw no outage, and cannot know what was before it. A TTL check's first status does not outlive the agent."""
+    port = start(mesh)
+    late = {"Name": "late", "TTL": "1h", "Status": "passing"}
+    for id in ("api-1", "api-2"):
+        mesh.consul.put("/v1/agent/check/register", {**late, "ID": f"late:{id}", "ServiceID": id})
+    mesh.wait_passing("api", "api-1", "api-2")
+    with Load(port) as load:
+        mesh.control.kill()
+        mesh.consul.kill()
+        load.wait_any(100)
+        mesh.consul.start()
+        until(lambda: mesh.passing("api") == set() or load.wrong, 20, "the agent to call everybody critical")
+        mesh.control.start().wait_ready()
+        asked = "GET /v1/health/connect/api: answered"  # for web's sidecar, that is, which has come back
+        until(lambda: asked in mesh.control.admin("/sources")[1] or load.wrong, 20, "control to know of api")
+        load.wait_any(500)
+        for id in ("api-1", "api-2"):
+            mesh.consul.put(f"/v1/agent/check/pass/late:{id}")
+        mesh.wait_passing("api", "api-1", "api-2")
+        follows_again(mesh, load)
+    assert load.wrong == []
+
+
 def test_a_proxy_starts_with_both_dead(mesh, tmp_path):
     """Its configuration, and the endpoints that it knew last, are on the disk, for its owner alone."""
     web = mesh.instances["web"]

@@ -180,6 +180,94 @@ TEST_F(ConsulCatalogTest, OfTwoOutagesTheBetterStateIsHeld) {
   }
 }
 
+TEST_F(ConsulCatalogTest, HowLongInstancesAreHeldIsWrittenInConsul) {
+  agent_.set("/v1/config/proxy-defaults",
+             "[" + entry("proxy-defaults", "global", R"("Config": {"discovery": {"hold_empty": "60s"}})", 6) + "]");
+  agent_.set("/v1/config/service-defaults",
+             "[" +
+                 entry("service-defaults", "api",
+                       R"("Meta": {"remora": "{discovery: {hold_empty: 10s}}"}, "Protocol": "http")", 7) +
+                 "]");
+  for (const std::string name : {"api", "db"}) {
+    agent_.set_service(name, {{.id = name, .port = 9001}});
+    agent_.set_sidecars(name, {});
+  }
+  start();
+  catalog_->want({"api", "db"});
+  loop_.advance(Seconds(1));
+  agent_.stop();
+  loop_.advance(Seconds(1));
+  for (const std::string name : {"api", "db"}) {
+    agent_.set_service(name, {{.id = name, .port = 9001, .status = "critical"}});
+  }
+  agent_.start();
+  loop_.advance(Seconds(5));  // in which it is asked again
+  EXPECT_EQ(mesh().held_instances("api").size(), 1U);
+  EXPECT_EQ(mesh().held_instances("db").size(), 1U);
+  loop_.advance(Seconds(10));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+  loop_.advance(Seconds(40));
+  EXPECT_EQ(mesh().held_instances("db").size(), 1U);
+  loop_.advance(Seconds(10));
+  EXPECT_TRUE(mesh().held_instances("db").empty());
+}
+
+TEST_F(ConsulCatalogTest, AtItsStartChecksThatWereNotCarriedOutYetAreNotBelieved) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical", .output = ""}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  ASSERT_EQ(mesh().held_instances("api").size(), 1U);
+  EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing);
+  loop_.advance(Seconds(31));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+}
+
+TEST_F(ConsulCatalogTest, AtItsStartASidecarsCheckIsNoBetterThanTheOneItStandsFor) {
+  agent_.set_service("api", {{.id = "api-1",
+                              .port = 9001,
+                              .status = "critical",
+                              .output = R"(Aliased check \"Service 'api' check\" failing: )"}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  ASSERT_EQ(mesh().held_instances("api").size(), 1U);
+  EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing);
+}
+
+TEST_F(ConsulCatalogTest, AtItsStartOneInstanceThatIsWellSaysNothingOfAnother) {
+  agent_.set_service(
+      "api", {{.id = "api-1", .port = 9001}, {.id = "api-2", .port = 9002, .status = "critical", .output = ""}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  ASSERT_EQ(mesh().held_instances("api").size(), 2U);  // a subset may have the second one alone
+  EXPECT_EQ(mesh().held_instances("api")[1].health, Health::passing);
+}
+
+TEST_F(ConsulCatalogTest, AtItsStartChecksThatFailAreBelieved) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical"}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+}
+
+TEST_F(ConsulCatalogTest, AnInstanceThatWasWellIsBelievedWhenItIsNot) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical", .output = ""}});
+  loop_.advance(Seconds(1));
+  EXPECT_TRUE(mesh().held_instances("api").empty());
+}
+
 TEST_F(ConsulCatalogTest, AfterAnOutageEntriesThatAreAllGoneAreHeldForAWhile) {
   start();
   agent_.stop();

@@ -107,6 +107,7 @@ TEST_F(Full, Defaults) {
   // `config` wins over meta.remora, key by key.
   EXPECT_EQ(api.extensions.breaker->failure_threshold, 7U);
   EXPECT_EQ(api.extensions.breaker->probes, std::nullopt);
+  EXPECT_EQ(api.extensions.discovery->hold_empty, Seconds(45));
   EXPECT_EQ(api.extensions.fault->delay, Seconds(1));
   EXPECT_EQ(mesh().protocol_of("api"), Protocol::http);
   EXPECT_EQ(mesh().protocol_of("web"), Protocol::http);  // proxy-defaults'
