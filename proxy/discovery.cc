@@ -63,22 +63,18 @@ Discovery::Discovery(LibeventLoop& loop, Logging& logging, xds::Bootstrap bootst
 
 Result<void> Discovery::start() {
   if (!options_.consul.empty()) {
-    auto link = ConsulLink::make(loop_, network_, random_.next(),
-                                 {.agents = options_.consul,
-                                  .token_file = options_.consul_token_file,
-                                  .ca_file = options_.consul_ca_file,
-                                  .service_file = options_.register_file},
-                                 {.set_endpoints =
-                                      [this](const std::string& cluster, std::vector<model::Endpoint> endpoints) {
-                                        config_->set_endpoints(cluster, std::move(endpoints));
-                                      },
-                                  .has_earlier =
-                                      [this](const std::string& cluster) {
-                                        const auto all = config_->builder().discovered();
-                                        const auto found = all.find(cluster);
-                                        return found != all.end() && !found->second->endpoints.empty();
-                                      },
-                                  .tell = [this](const std::string& words) { log(sources::LogLevel::warn, words); }});
+    auto link = ConsulLink::make(
+        loop_, network_, random_.next(),
+        {.agents = options_.consul,
+         .token_file = options_.consul_token_file,
+         .ca_file = options_.consul_ca_file,
+         .service_file = options_.register_file},
+        {.set_endpoints =
+             [this](const std::string& cluster, std::vector<model::Endpoint> endpoints) {
+               config_->set_endpoints(cluster, std::move(endpoints));
+             },
+         .has_earlier = [this](const std::string& cluster) { return config_->builder().has_fallback(cluster); },
+         .tell = [this](const std::string& words) { log(sources::LogLevel::warn, words); }});
     if (!link) {
       return std::unexpected(link.error());
     }

@@ -92,7 +92,7 @@ class ConsulSource {
  public:
   struct Events {
     std::function<void(const std::string& cluster, std::vector<model::Endpoint> endpoints)> set_endpoints;
-    // Has it endpoints of the time before this process (from the disk)?
+    // Has it endpoints of the time before this process (from the disk), and none found in this one?
     std::function<bool(const std::string& cluster)> has_earlier = [](const std::string&) { return false; };
     // For the log: what went wrong, or is well again.
     std::function<void(const std::string& words)> tell = [](const std::string&) {};

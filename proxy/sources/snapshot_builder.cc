@@ -243,6 +243,11 @@ void SnapshotBuilder::set_fallback(std::map<std::string, std::vector<model::Endp
   }
 }
 
+bool SnapshotBuilder::has_fallback(const std::string& cluster) const {
+  const auto found = fallback_.find(cluster);
+  return found != fallback_.end() && !found->second->endpoints.empty() && !discovered_.contains(cluster);
+}
+
 std::vector<Address> SnapshotBuilder::addresses(const std::string& cluster) const {
   std::vector<Address> result;
   if (const auto found = clusters_.find(cluster); found != clusters_.end() && found->second.serving != nullptr) {

@@ -89,6 +89,9 @@ class SnapshotBuilder {
   // Last good endpoints of the time before, for clusters whose own are not found in kFallbackAfter.
   void set_fallback(std::map<std::string, std::vector<model::Endpoint>> endpoints);
 
+  // There are some, and nothing was found in this run.
+  bool has_fallback(const std::string& cluster) const;
+
   // Publishes are held back while true, as at the start, until the first resources came.
   void hold(bool held);
 

@@ -9,6 +9,7 @@ import pytest
 from tests.support import client
 from tests.support.consul import Consul
 from tests.support.consul_mesh import WAYS, ConsulMesh
+from tests.support.control import Control
 from tests.support.load import Load, until
 
 
@@ -59,6 +60,26 @@ def test_consul_is_killed_and_comes_back_with_its_data(mesh):
         load.wait_any(100)
         follows_again(mesh, load)
     assert load.wrong == []
+
+
+def test_consul_is_away_for_many_retries(mesh):
+    """Its watchers ask after 0.2 s, and each time after twice as long: the last question was some seconds ago, the next one
+    is as far."""
+    port = start(mesh)
+    with Load(port) as load:
+        mesh.consul.kill()
+        age = "remora_control_consul_age_seconds"
+        until(lambda: metric(mesh.control, "remora_control_consul_failing") > 5, 10, "control to notice")
+        begun = metric(mesh.control, age)
+        until(lambda: metric(mesh.control, age) > begun + 6 or load.wrong, 15, "time to pass")
+        mesh.consul.start()
+        follows_again(mesh, load)
+        until(lambda: metric(mesh.control, "remora_control_consul_failing") == 0, 40, "control to be well again")
+    assert load.wrong == []
+
+
+def metric(control: Control, name: str) -> float:
+    return next(float(line.split()[1]) for line in control.admin("/metrics")[1].splitlines() if line.startswith(name + " "))
 
 
 def test_consul_hangs_and_goes_on(mesh):

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "tests/sim/fake_consul.h"
 
@@ -59,6 +60,7 @@ class ConsulSourceTest : public testing::Test {
   consul::Client client_{net::ConnectionContext{loop_, blocks_, scratch_}, network_,
                          consul::ClientOptions{.agents = {agent()}, .token = {}}};
   std::map<std::string, std::vector<model::Endpoint>> set_;
+  std::set<std::string> earlier_;  // clusters with endpoints on the disk
   std::size_t sets_ = 0;
   std::vector<std::string> told_;
   std::unique_ptr<ConsulSource> source_ = std::make_unique<ConsulSource>(
@@ -68,6 +70,7 @@ class ConsulSourceTest : public testing::Test {
                                  set_[cluster] = std::move(endpoints);
                                  ++sets_;
                                },
+                           .has_earlier = [this](const std::string& cluster) { return earlier_.contains(cluster); },
                            .tell = [this](const std::string& words) { told_.push_back(words); }});
 };
 
@@ -231,6 +234,33 @@ TEST_F(ConsulSourceTest, WithoutAnAnswerNothingIsSaid) {
   consul_.set_service("api", {{.id = "1"}});
   loop_.advance(Seconds(60));
   EXPECT_EQ(endpoints(), "10.0.0.1:80");
+}
+
+TEST_F(ConsulSourceTest, WhatIsOnTheDiskOutlivesAFirstAnswerWithoutInstances) {
+  earlier_ = {"api"};
+  consul_.set_service("api", {{.id = "1", .status = "critical"}});  // a restarted agent, perhaps
+  follow({{"api", of("api")}});
+  loop_.advance(Seconds(29));
+  EXPECT_EQ(sets_, 0U);
+  EXPECT_TRUE(source_->cluster("api")->holding);
+  loop_.advance(Seconds(3));
+  EXPECT_EQ(sets_, 1U);
+  EXPECT_EQ(endpoints(), "");
+}
+
+TEST_F(ConsulSourceTest, AFirstAnswerWithAnInstanceReplacesWhatIsOnTheDisk) {
+  earlier_ = {"api"};
+  consul_.set_service("api", {{.id = "1"}});
+  follow({{"api", of("api")}});
+  EXPECT_EQ(endpoints(), "10.0.0.1:80");
+}
+
+TEST_F(ConsulSourceTest, AnotherFilterThatTakesNobodyIsBelievedAtOnce) {
+  consul_.set_service("api", {{.id = "1", .version = "1"}});
+  follow({{"api", of("api", "Service.Meta.version == 1")}});
+  EXPECT_EQ(endpoints(), "10.0.0.1:80");
+  follow({{"api", of("api", "Service.Meta.version == 2")}});
+  EXPECT_EQ(endpoints(), "");
 }
 
 TEST_F(ConsulSourceTest, AServiceWithoutInstancesIsAnAnswer) {

@@ -297,11 +297,14 @@ TEST(SnapshotBuilder, WhatWasFoundInAnEarlierLifeServesWhereNothingIsFoundNow) {
   world.builder.set_fallback({{"a", {endpoint_at(80)}}});
   world.set(kC, {kByName});
   EXPECT_EQ(world.find_cluster("a"), nullptr);
+  EXPECT_TRUE(world.builder.has_fallback("a"));
+  EXPECT_FALSE(world.builder.has_fallback("b"));
   world.builder.set_not_found("a", "'api.test': timeout");
   world.loop.settle();
   ASSERT_THAT(world.find_cluster("a")->endpoints, SizeIs(2));
   EXPECT_EQ(world.builder.discovered().at("a")->endpoints.size(), 1U) << "and is kept for the next";
   world.builder.set_endpoints("a", {});  // DNS answers: there is no such name
+  EXPECT_FALSE(world.builder.has_fallback("a"));
   world.loop.settle();
   EXPECT_THAT(world.find_cluster("a")->endpoints, SizeIs(1));
 }
