@@ -191,6 +191,8 @@ class ControlPlane final : catalog::CatalogEvents {
     }
   }
 
+  void on_source(const std::string& words) override { log(words); }
+
   void on_findings(const catalog::Findings& findings) override {
     for (const catalog::Finding& finding : findings) {
       log(fmt::format("{}: {}", to_string(finding.severity), finding.what.to_string()));

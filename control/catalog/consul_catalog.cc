@@ -78,12 +78,15 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
     confirm();
   }
   void on_failure(const consul::Failure& failure) final {
-    facts_.failure = failure.words;
+    const bool news = std::exchange(facts_.failure, failure.words).empty();
     using Reason = consul::Failure::Reason;
     const bool refused = failure.reason == Reason::refused || failure.reason == Reason::status ||
                          failure.reason == Reason::malformed || failure.reason == Reason::too_large;
     if (refused && !std::exchange(refused_, true) && !facts_.answered) {
       catalog_.changed();
+    }
+    if (news && (refused || !std::exchange(catalog_.away_, true))) {  // an outage is one piece of news, not one a watch
+      catalog_.events_.on_source(failure.words + "; what it said last goes on");
     }
   }
 
@@ -104,7 +107,9 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   void confirm() {
     facts_.answered = true;
     facts_.answered_at = catalog_.client_.loop().now();
-    facts_.failure.clear();
+    if (!std::exchange(facts_.failure, {}).empty()) {
+      catalog_.recovered(path_);
+    }
   }
 
   const std::string path_;
@@ -231,7 +236,10 @@ class ConsulCatalog::Instances {
  private:
   struct Half final : Follower {
     Half(ConsulCatalog& catalog, Instances& whole, std::string path)
-        : Follower(catalog, {.path = std::move(path), .query = catalog.query()}), whole_(whole) {}
+        : Follower(catalog, {.path = std::move(path),
+                             .query = catalog.query(),
+                             .permissions = fmt::format("service:read on '{}' and node:read", whole.service_)}),
+          whole_(whole) {}
     void on_gap() override { whole_.held_.gap(now(), catalog_.hold_of(whole_.service_), whole_.read_); }
     Result<void> take(const std::string& answer) override {
       config::ConfigErrors errors;
@@ -361,6 +369,16 @@ void ConsulCatalog::look_again() {
   hold_.cancel();
   if (next != MonotonicTime::max()) {
     client_.loop().arm(hold_, next - now);
+  }
+}
+
+void ConsulCatalog::recovered(const std::string& path) {
+  const auto all = watches();
+  const bool failing = std::ranges::any_of(all, [](const WatchFacts& watch) { return !watch.failure.empty(); });
+  if (!failing && std::exchange(away_, false)) {
+    events_.on_source("Consul answers again");
+  } else if (!away_) {
+    events_.on_source(fmt::format("Consul answers {} again", path));
   }
 }
 

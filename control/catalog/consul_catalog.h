@@ -67,9 +67,8 @@ class ConsulCatalog {
   void changed();
   Nanoseconds hold_of(const std::string& service) const;
   void look_again();  // when what is held back may be due
+  void recovered(const std::string& path);
   void publish();
-  template <typename Visit>
-  void each_follower(Visit&& visit) const;
 
   // Constant after construction.
   consul::Client& client_;
@@ -85,6 +84,7 @@ class ConsulCatalog {
   CatalogPtr catalog_;
   Findings findings_;
   std::string shown_findings_;  // as they were last told
+  bool away_ = false;           // Consul, as was told
   Timer settle_;
   AfterOutage after_outage_;  // of any watch: those that begin in its time share its doubt
   Timer hold_;

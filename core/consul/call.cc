@@ -150,6 +150,8 @@ void Call::on_head(http::ResponseHead& head, bool) {
   if (const http::Header* leader = head.headers.find("x-consul-knownleader"); leader != nullptr && !streamed) {
     answer_.known_leader = leader->value == "true";
   }
+  const http::Header* filtered = head.headers.find("x-consul-results-filtered-by-acls");
+  answer_.filtered = filtered != nullptr && filtered->value == "true";
 }
 
 void Call::on_response_body(std::string_view data) {

@@ -57,7 +57,8 @@ struct Request {
 struct Answer {
   int status = 0;
   std::optional<std::uint64_t> index;  // X-Consul-Index
-  std::optional<bool> known_leader;    // X-Consul-KnownLeader
+  std::optional<bool> known_leader;    // X-Consul-KnownLeader; none where Consul cannot say
+  bool filtered = false;               // X-Consul-Results-Filtered-By-ACLs: there is more than the token may see
   std::uint64_t connection = 0;        // by which it came: an agent that restarts ends all that it had
   std::string body;
 };

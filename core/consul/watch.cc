@@ -27,7 +27,8 @@ void Watch::ask() {
   const bool blocks = options_.poll_interval.count() == 0;
   const bool same_agent = client_.is_kept(connection_);
   gap_ = gap_ || (blocks && answered_ && !same_agent);
-  if (blocks && index_ > 0 && same_agent) {
+  blocked_ = blocks && index_ > 0 && same_agent && !std::exchange(look_twice_, false);
+  if (blocked_) {
     request.query.emplace_back("index", std::to_string(index_));
     request.query.emplace_back("wait", fmt::format("{}ms", options_.wait.count()));
     request.timeout += options_.wait + options_.wait / 16;
@@ -42,7 +43,11 @@ void Watch::on_outcome(Outcome outcome) {
   if (outcome) {
     on_success(*outcome);
   } else {
-    on_failure(outcome.error());
+    Failure failure = std::move(outcome.error());
+    if (failure.reason == Failure::Reason::refused && !options_.permissions.empty()) {
+      failure.words += "; the token needs " + options_.permissions;
+    }
+    on_failure(failure);
   }
 }
 
@@ -59,6 +64,22 @@ void Watch::take_index(const Answer& answer) {
 }
 
 void Watch::on_success(const Answer& answer) {
+  if (answer.filtered && !options_.permissions.empty()) {
+    on_failure({Failure::Reason::refused,
+                fmt::format("Consul at {}, GET {}: its ACLs leave out what the token may not see, so that the answer "
+                            "cannot be told from one of nobody: the token needs {}",
+                            client_.agents(), options_.path, options_.permissions),
+                answer.status});
+    return;
+  }
+  // Its streaming backend, which answers blocking queries, leaves out in silence what the token may no longer see.
+  static constexpr std::string_view kNobody = "[]";
+  const bool nobody = answer.body.starts_with(kNobody) && answer.body.size() <= kNobody.size() + 1;
+  if (nobody && blocked_ && !options_.permissions.empty() && answered_ && hash_ != hash_of(answer.body)) {
+    look_twice_ = true;
+    ask();
+    return;
+  }
   connection_ = answer.connection;
   if (options_.poll_interval.count() == 0) {
     take_index(answer);

@@ -24,6 +24,9 @@ struct WatchOptions {
   Milliseconds least_interval{100};    // between the beginnings of two questions
   Milliseconds first_backoff{200};
   Milliseconds most_backoff{30'000};
+  // Not empty: an answer from which Consul's ACLs took something is a failure, and this names what the token needs. An
+  // answer of nobody to a blocking query is then asked for once more without blocking: only such a one says so.
+  std::string permissions{};
 };
 
 // What a follower hears. Never from inside a call of its own; it may destroy the watch.
@@ -68,6 +71,8 @@ class Watch {
   std::uint64_t hash_ = 0;        // of the last body that was passed on
   bool answered_ = false;         // since the start: hash_ means something
   bool gap_ = false;              // since the last answer
+  bool blocked_ = false;          // the question under way has an index
+  bool look_twice_ = false;       // the next one is to have none
   std::uint32_t failures_ = 0;    // in a row
   MonotonicTime asked_at_;
   Timer next_;

@@ -27,6 +27,9 @@ consul::WatchOptions options_of(const WatchKey& key) {
       options.poll_interval = key.poll_interval;
       break;
   }
+  if (key.kind != Kind::prepared_query) {
+    options.permissions = fmt::format("service:read on '{}' and node:read", key.name);
+  }
   if (!key.datacenter.empty()) {
     options.query.emplace_back("dc", key.datacenter);
   }

@@ -134,12 +134,12 @@ void FakeConsul::take(const std::shared_ptr<Peer>& peer, const WireMessage& mess
   loop_.at(Milliseconds(wait), [this, question] {
     if (!question->over && !question->peer->over()) {
       question->over = true;
-      answer(question->peer, question->path);
+      answer(question->peer, question->path, true);
     }
   });
 }
 
-void FakeConsul::answer(const std::shared_ptr<Peer>& peer, const std::string& path) {
+void FakeConsul::answer(const std::shared_ptr<Peer>& peer, const std::string& path, bool blocked) {
   const auto found = bodies_.find(path);
   const std::string body = found == bodies_.end() ? "[]" : found->second;
   const std::string index = "x-consul-index: " + std::to_string(index_) + "\r\n";
@@ -165,6 +165,11 @@ void FakeConsul::answer(const std::shared_ptr<Peer>& peer, const std::string& pa
     case Mode::stale_leaderless:
       peer->send(response(200, body, index + "x-consul-knownleader: false\r\n"));
       return;
+    case Mode::filters:
+      peer->send(response(
+          200, "[]",
+          index + (blocked ? "x-consul-query-backend: streaming\r\n" : "x-consul-results-filtered-by-acls: true\r\n")));
+      return;
     case Mode::streams:
       peer->send(response(200, body, index + "x-consul-knownleader: false\r\nx-consul-query-backend: streaming\r\n"));
       return;
@@ -179,7 +184,7 @@ void FakeConsul::wake() {
   for (const auto& question : due) {
     if (!question->over && !question->peer->over()) {
       question->over = true;
-      answer(question->peer, question->path);
+      answer(question->peer, question->path, true);
     }
   }
 }

@@ -42,7 +42,8 @@ class FakeConsul final : net::AcceptEvents {
     garbage,
     wrong_shape,
     zero_index,
-    forbidden
+    forbidden,
+    filters  // everything, by its ACLs; the streaming backend does not say so
   };
 
   FakeConsul(SimLoop& loop, SimNetwork& network, const Address& address);
@@ -92,7 +93,7 @@ class FakeConsul final : net::AcceptEvents {
   void on_refuse(std::unique_ptr<net::Transport>, int) override {}
   void on_bytes(const std::shared_ptr<Peer>& peer);
   void take(const std::shared_ptr<Peer>& peer, const WireMessage& message);
-  void answer(const std::shared_ptr<Peer>& peer, const std::string& path);
+  void answer(const std::shared_ptr<Peer>& peer, const std::string& path, bool blocked = false);
   void wake();
 
   SimLoop& loop_;

@@ -18,6 +18,9 @@ struct Heard final : CatalogEvents {
   void on_catalog(CatalogPtr catalog) override { catalogs.push_back(std::move(catalog)); }
   void on_findings(const Findings& findings) override { readings.push_back(findings); }
 
+  void on_source(const std::string& words) override { told.push_back(words); }
+
+  std::vector<std::string> told;
   std::vector<CatalogPtr> catalogs;
   std::vector<Findings> readings;
 };
@@ -278,6 +281,32 @@ TEST_F(ConsulCatalogTest, AfterAnOutageEntriesThatAreAllGoneAreHeldForAWhile) {
   EXPECT_EQ(mesh().protocol_of("api"), Protocol::http);
   loop_.advance(Seconds(31));
   EXPECT_EQ(mesh().protocol_of("api"), Protocol::tcp);
+}
+
+TEST_F(ConsulCatalogTest, AnOutageIsToldOnceAndSoIsItsEnd) {
+  start();
+  agent_.stop();
+  loop_.advance(Seconds(60));
+  ASSERT_EQ(heard_.told.size(), 1U);
+  EXPECT_THAT(heard_.told[0], HasSubstr("what it said last goes on"));
+  agent_.start();
+  loop_.advance(Seconds(120));
+  ASSERT_EQ(heard_.told.size(), 2U);
+  EXPECT_EQ(heard_.told[1], "Consul answers again");
+}
+
+TEST_F(ConsulCatalogTest, WhatAclsLeaveOutIsNotTakenForNobody) {
+  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
+  agent_.set_sidecars("api", {});
+  start();
+  catalog_->want({"api"});
+  loop_.advance(Seconds(1));
+  agent_.mode = FakeConsul::Mode::filters;
+  agent_.touch();
+  loop_.advance(Seconds(2));
+  EXPECT_EQ(mesh().instances("api").size(), 1U);
+  ASSERT_FALSE(heard_.told.empty());
+  EXPECT_THAT(heard_.told.back(), HasSubstr("service:read on 'api' and node:read"));
 }
 
 TEST_F(ConsulCatalogTest, WaitsForEveryKind) {

@@ -162,8 +162,9 @@ TEST_F(ConsulSourceTest, OtherDatacentersAreLaterPriorities) {
 }
 
 TEST_F(ConsulSourceTest, TheLastGoodStaysThroughEveryOutage) {
-  for (const auto mode : {FakeConsul::Mode::hangs, FakeConsul::Mode::no_leader, FakeConsul::Mode::errors,
-                          FakeConsul::Mode::garbage, FakeConsul::Mode::wrong_shape, FakeConsul::Mode::forbidden}) {
+  for (const auto mode :
+       {FakeConsul::Mode::hangs, FakeConsul::Mode::no_leader, FakeConsul::Mode::errors, FakeConsul::Mode::garbage,
+        FakeConsul::Mode::wrong_shape, FakeConsul::Mode::forbidden, FakeConsul::Mode::filters}) {
     consul_.mode = FakeConsul::Mode::well;
     consul_.set_service("api", {{.id = "1"}});
     follow({{"api", of("api")}});
