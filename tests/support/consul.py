@@ -153,7 +153,7 @@ class Consul:
         self.put("/v1/agent/service/register", definition)
 
     def report(self, id: str, status: str) -> None:
-        self.put("/v1/agent/check/update/ttl:" + id, {"Status": status})
+        self.put("/v1/agent/check/update/ttl:" + id, {"Status": status, "Output": f"the test says {status}"})
 
     def deregister(self, id: str) -> None:
         self.put("/v1/agent/service/deregister/" + id)
