@@ -31,18 +31,6 @@ def called_by_web(mesh: ConsulMesh) -> int:
     return port
 
 
-def test_an_instance_comes_and_goes(mesh):
-    port = called_by_web(mesh)
-    with Load(port) as load:
-        load.wait(b"api-1")
-        third = mesh.add("api", "api-3", version="v1")
-        mesh.sidecar(third)
-        load.wait(b"api-3")
-        mesh.consul.deregister("api-1")
-        load.wait_only(b"api-2", b"api-3")
-    assert load.wrong == []
-
-
 def test_a_check_fails_and_passes_again(mesh):
     port = called_by_web(mesh)
     with Load(port) as load:
