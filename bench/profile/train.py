@@ -8,8 +8,8 @@ Numbers of requests, not times, so that two trainings count nearly alike on any 
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +18,9 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "load"))
+
+import proxies as px  # noqa: E402
 
 # bench_load's flags: mostly small answers, as between services; all that costs little to have is there.
 TRAFFIC = [
@@ -34,25 +37,8 @@ TRAFFIC = [
 ]
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-def wait_for(port: int, what: str) -> None:
-    until = time.monotonic() + 20
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"bench/profile: {what} does not listen")
-
-
 def end(process: subprocess.Popen) -> int:
-    """A second signal ends a drain at once."""
+    """A second signal ends a drain at once; by itself, so that the counts are written."""
     for _ in range(2):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
@@ -60,26 +46,28 @@ def end(process: subprocess.Popen) -> int:
 
 
 def main() -> int:
-    binaries = Path(sys.argv[1])
-    ports = {name: free_port() for name in ("PORT", "ADMIN", "UPSTREAM", "SECOND")}
-    text = (HERE / "bootstrap.yaml").read_text()
-    for name, port in ports.items():
-        text = text.replace(f"@{name}@", str(port))
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
-        config.write(text)
-        config.flush()
-        backends = [subprocess.Popen([binaries / "bench_backend", "--port", str(ports[name])]) for name in ("UPSTREAM", "SECOND")]
-        proxy = subprocess.Popen([binaries / "remora-proxy", "-c", config.name, "--concurrency", "1", "--log-level", "error"])
+    programs = px.Programs.locate(Path(sys.argv[1]))
+    core = min(os.sched_getaffinity(0))
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        servers = [px.start_backend(programs, core, work) for _ in range(2)]
         try:
-            wait_for(ports["PORT"], "remora-proxy")
+            port, admin = px.free_port(), px.free_port()
+            values = {"PORT": port, "ADMIN": admin, "UPSTREAM": servers[0].port, "SECOND": servers[1].port}
+            config = work / "bootstrap.yaml"
+            config.write_text(px.fill((HERE / "bootstrap.yaml").read_text(), values))
+            argv = [str(programs.found["remora"]), "-c", str(config), "--concurrency", "1", "--log-level", "error"]
+            proxy = px.Server("remora-proxy", argv, port, core, work / "remora-proxy.log")
+            servers.append(proxy)
+            proxy.wait_ready()
             for flags in TRAFFIC:
-                load = [binaries / "bench_load", "--port", str(ports["PORT"]), "--warmup", "0", *flags]
+                load = [programs.found["load"], "--port", str(port), "--warmup", "0", *flags]
                 subprocess.run(load, check=True, stdout=subprocess.DEVNULL, timeout=300)
-            urllib.request.urlopen(f"http://127.0.0.1:{ports['ADMIN']}/metrics", timeout=20).read()
-            return end(proxy)
+            urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=20).read()
+            return end(proxy.process)
         finally:
-            for process in (*backends, proxy):
-                process.kill()
+            for server in servers:
+                server.stop()
 
 
 if __name__ == "__main__":

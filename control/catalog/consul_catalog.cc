@@ -47,6 +47,7 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   virtual ~Follower() = default;
 
   bool answered() const { return facts_.answered; }
+  bool fails() const { return !facts_.failure.empty(); }
   // Answered, or refused what was asked, which waiting does not change.
   bool settled() const { return facts_.answered || refused_; }
   WatchFacts facts() const {
@@ -106,7 +107,7 @@ class ConsulCatalog::Follower : public consul::WatchEvents {
   }
   void confirm() {
     facts_.answered = true;
-    facts_.answered_at = catalog_.client_.loop().now();
+    facts_.answered_at = now();
     if (!std::exchange(facts_.failure, {}).empty()) {
       catalog_.recovered(path_);
     }
@@ -238,7 +239,7 @@ class ConsulCatalog::Instances {
     Half(ConsulCatalog& catalog, Instances& whole, std::string path)
         : Follower(catalog, {.path = std::move(path),
                              .query = catalog.query(),
-                             .permissions = fmt::format("service:read on '{}' and node:read", whole.service_)}),
+                             .permissions = consul::health_permissions(whole.service_)}),
           whole_(whole) {}
     void on_gap() override { whole_.held_.gap(now(), catalog_.hold_of(whole_.service_), whole_.read_); }
     Result<void> take(const std::string& answer) override {
@@ -317,16 +318,20 @@ void ConsulCatalog::want(const std::set<std::string, std::less<>>& services) {
   }
 }
 
+template <typename Visit>
+void ConsulCatalog::each_follower(Visit&& visit) const {
+  for (const auto& kind : kinds_) {
+    visit(*kind);
+  }
+  visit(*agent_);
+  for (const auto& [service, instances] : instances_) {
+    instances->each(visit);
+  }
+}
+
 std::vector<WatchFacts> ConsulCatalog::watches() const {
   std::vector<WatchFacts> all;
-  const auto add = [&](const Follower& follower) { all.push_back(follower.facts()); };
-  for (const auto& kind : kinds_) {
-    add(*kind);
-  }
-  add(*agent_);
-  for (const auto& [service, instances] : instances_) {
-    instances->each(add);
-  }
+  each_follower([&](const Follower& follower) { all.push_back(follower.facts()); });
   return all;
 }
 
@@ -373,12 +378,15 @@ void ConsulCatalog::look_again() {
 }
 
 void ConsulCatalog::recovered(const std::string& path) {
-  const auto all = watches();
-  const bool failing = std::ranges::any_of(all, [](const WatchFacts& watch) { return !watch.failure.empty(); });
-  if (!failing && std::exchange(away_, false)) {
-    events_.on_source("Consul answers again");
-  } else if (!away_) {
+  if (!away_) {
     events_.on_source(fmt::format("Consul answers {} again", path));
+    return;
+  }
+  bool failing = false;
+  each_follower([&](const Follower& follower) { failing = failing || follower.fails(); });
+  if (!failing) {
+    away_ = false;
+    events_.on_source("Consul answers again");
   }
 }
 
@@ -398,6 +406,7 @@ void ConsulCatalog::publish() {
   const auto& agent = agent_->facts_of_agent();
   catalog->datacenter = !options_.datacenter.empty() ? options_.datacenter : agent ? agent->datacenter : "dc1";
   catalog->allow_by_default = !agent || agent->allow_by_default;
+  const MonotonicTime now = client_.loop().now();
   for (const auto& [service, instances] : instances_) {
     if (instances->answered()) {
       if (const auto all = instances->instances(file_, catalog->proxy_defaults); all != nullptr && !all->empty()) {
@@ -405,10 +414,10 @@ void ConsulCatalog::publish() {
       }
       instances->add_findings(findings);
     }
-    if (auto held = instances->held(client_.loop().now())) {
+    if (auto held = instances->held(now)) {
       catalog->held.emplace(service, std::move(held));
     }
-    if (instances->settled() && !instances->doubtful(client_.loop().now())) {
+    if (instances->settled() && !instances->doubtful(now)) {
       catalog->heard.insert(service);
     }
   }

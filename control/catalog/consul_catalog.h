@@ -69,6 +69,8 @@ class ConsulCatalog {
   void look_again();  // when what is held back may be due
   void recovered(const std::string& path);
   void publish();
+  template <typename Visit>
+  void each_follower(Visit&& visit) const;
 
   // Constant after construction.
   consul::Client& client_;

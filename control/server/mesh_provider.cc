@@ -74,9 +74,9 @@ NodeResourcesPtr MeshProvider::resources_for(const Node& node) {
     }
   }
   const auto heard = [this](const std::string& service) { return catalog_->has_heard(service); };
+  // What it has, if anything, goes on until all is known: half of it would take away the rest.
   if (!std::ranges::all_of(entry.reached, heard)) {
-    return entry
-        .resources;  // what it has, if anything, goes on until all is known: half of it would take away the rest
+    return entry.resources;
   }
   if (entry.resources == nullptr || !(now == entry.footprint)) {
     entry.resources = translate(identity, entry.resources);

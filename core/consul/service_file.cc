@@ -67,6 +67,7 @@ class ServiceReader {
   ServiceReader(const std::string& file, config::ConfigErrors& errors) : file_(file), errors_(errors) {}
 
   void read(const YamlNode& node, ServiceDefinition& service) {
+    const YamlNode* sidecar = nullptr;  // read last: it needs the service's id
     fields(node, "service",
            {{"name", [&](auto& at) { text(at, "service.name", service.name); }},
             {"id", [&](auto& at) { text(at, "service.id", service.id); }},
@@ -76,11 +77,11 @@ class ServiceReader {
             {"meta", [&](auto& at) { meta(at, service.meta); }},
             {"weights", [&](auto& at) { weights(at, service); }},
             {"check", [&](auto& at) { check(at, service); }},
-            {"connect", [&](auto& at) { connect(at); }},
+            {"connect", [&](auto& at) { connect(at, sidecar); }},
             {"proxy_ttl", [&](auto& at) { duration(at, "service.proxy_ttl", service.ttl); }}});
-    if (sidecar_ != nullptr) {
+    if (sidecar != nullptr) {
       service.sidecar =
-          sidecar_json(*sidecar_, {.id = service.id.empty() ? service.name : service.id, .address = service.address});
+          sidecar_json(*sidecar, {.id = service.id.empty() ? service.name : service.id, .address = service.address});
     }
     if (service.name.empty()) {
       error(node, "service.name", "is missing: expected the service's name");
@@ -198,20 +199,19 @@ class ServiceReader {
   }
 
   // Consul is the judge of what is in a sidecar: its words are passed on.
-  void connect(const YamlNode& node) {
-    fields(node, "service.connect", {{"sidecar_service", [this](auto& at) {
+  void connect(const YamlNode& node, const YamlNode*& sidecar) {
+    fields(node, "service.connect", {{"sidecar_service", [&](auto& at) {
                                         if (at.kind != Kind::mapping) {
                                           error(at, "service.connect.sidecar_service",
                                                 fmt::format("expected a mapping, not {}", config::describe(at)));
                                           return;
                                         }
-                                        sidecar_ = &at;
+                                        sidecar = &at;
                                       }}});
   }
 
   const std::string& file_;
   config::ConfigErrors& errors_;
-  const YamlNode* sidecar_ = nullptr;  // read last: it needs the service's id
 };
 
 }  // namespace

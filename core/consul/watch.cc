@@ -43,11 +43,7 @@ void Watch::on_outcome(Outcome outcome) {
   if (outcome) {
     on_success(*outcome);
   } else {
-    Failure failure = std::move(outcome.error());
-    if (failure.reason == Failure::Reason::refused && !options_.permissions.empty()) {
-      failure.words += "; the token needs " + options_.permissions;
-    }
-    on_failure(failure);
+    on_failure(std::move(outcome.error()));
   }
 }
 
@@ -67,8 +63,8 @@ void Watch::on_success(const Answer& answer) {
   if (answer.filtered && !options_.permissions.empty()) {
     on_failure({Failure::Reason::refused,
                 fmt::format("Consul at {}, GET {}: its ACLs leave out what the token may not see, so that the answer "
-                            "cannot be told from one of nobody: the token needs {}",
-                            client_.agents(), options_.path, options_.permissions),
+                            "cannot be told from one of nobody",
+                            client_.agents(), options_.path),
                 answer.status});
     return;
   }
@@ -115,12 +111,19 @@ void Watch::on_success(const Answer& answer) {
   }
 }
 
-void Watch::on_failure(const Failure& failure) {
+void Watch::on_failure(Failure failure) {
+  if (failure.reason == Failure::Reason::refused && !options_.permissions.empty()) {
+    failure.words += "; the token needs " + options_.permissions;
+  }
   gap_ = true;
   index_ = 0;  // whatever answers next may be another agent, or one that lost its state
   ++failures_;
   client_.loop().arm(next_, jittered_backoff());
   events_.on_failure(failure);
+}
+
+std::string health_permissions(const std::string& service) {
+  return fmt::format("service:read on '{}' and node:read", service);
 }
 
 // Doubles with each failure in a row; half of it is chance, so that a thousand proxies do not come back as one.

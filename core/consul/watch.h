@@ -56,7 +56,7 @@ class Watch {
   void ask();
   void on_outcome(Outcome outcome);
   void on_success(const Answer& answer);
-  void on_failure(const Failure& failure);
+  void on_failure(Failure failure);
   void take_index(const Answer& answer);
   Nanoseconds jittered_backoff();
 
@@ -78,5 +78,8 @@ class Watch {
   Timer next_;
   std::unique_ptr<Pending> call_;
 };
+
+// WatchOptions::permissions of a question about a service's health.
+std::string health_permissions(const std::string& service);
 
 }  // namespace remora::consul

@@ -160,7 +160,7 @@ void ConsulCluster::judge(Part& part) {
 void ConsulCluster::publish() {
   const bool primary_known = !parts_.empty() && parts_.front()->known;
   const bool any = std::ranges::any_of(parts_, [](const auto& part) { return !part->last_good.endpoints.empty(); });
-  const bool doubted = std::ranges::any_of(parts_, [](const auto& part) { return part->holding && part->has_earlier; });
+  const bool doubted = std::ranges::any_of(parts_, [](const auto& part) { return part->has_earlier; });
   if (doubted || (!primary_known && !any)) {
     return;  // nothing is known yet: what the cluster has, from the disk perhaps, stays
   }

@@ -68,7 +68,7 @@ class ConsulCluster final : WatchUser {
     bool uses_fallback = false;        // `last_good` came from there
     bool known = false;                // `last_good` is one
     MonotonicTime suspect_until{};     // till then an answer without instances is not believed
-    bool has_earlier = false;          // there are endpoints from the disk, which it would replace
+    bool has_earlier = false;          // held: there are endpoints from the disk, which it would replace
     bool holding = false;
     Selection last_good;
   };

@@ -28,7 +28,7 @@ consul::WatchOptions options_of(const WatchKey& key) {
       break;
   }
   if (key.kind != Kind::prepared_query) {
-    options.permissions = fmt::format("service:read on '{}' and node:read", key.name);
+    options.permissions = consul::health_permissions(key.name);
   }
   if (!key.datacenter.empty()) {
     options.query.emplace_back("dc", key.datacenter);

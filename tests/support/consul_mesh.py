@@ -1,5 +1,5 @@
 """A mesh on a real Consul: services with their sidecars registered at the agent, config entries, a control plane that
-follows them, and Remoras beside the services. A sidecar's endpoints come in one of two ways (`Ways`):
+follows them, and Remoras beside the services. A sidecar's endpoints come in one of two ways (`WAYS`):
 
 - found_by_proxy: the proxy is given the Consul (--consul), and watches health there by itself;
 - told_by_control: it is not, and control gives it the endpoints by EDS.
@@ -78,16 +78,13 @@ class ConsulMesh:
         splits = [{"Weight": weight, "ServiceSubset": subset} for subset, weight in weights.items()]
         self.entry("service-splitter", service, Splits=splits)
 
-    def subsets_by_version(self, service: str, *versions: str) -> None:
+    def subsets_by_version(self, service: str, *versions: str, **more) -> None:
         subsets = {version: {"Filter": f"Service.Meta.version == {version}"} for version in versions}
-        self.entry("service-resolver", service, Subsets=subsets)
+        self.entry("service-resolver", service, Subsets=subsets, **more)
 
     def add(self, service: str, id: str | None = None, *, calls: tuple[str, ...] = (), body: str = "", **meta: str) -> Instance:
         """Registers an instance, with a program that answers with its id (or `body`). Its sidecar is not started."""
-        name = id or service
-        app = u.Upstream(name)
-        app.default = u.answer(200, body or name)
-        instance = self.instances[name] = Instance(service, name, app, list(calls), meta)
+        instance = self.unregistered(service, id or service, calls=calls, body=body, **meta)
         self.register(instance)
         return instance
 
@@ -99,8 +96,8 @@ class ConsulMesh:
         """One that registers itself: see `service_file`."""
         app = u.Upstream(id)
         app.default = u.answer(200, body or id)
-        made = self.instances[id] = Instance(service, id, app, list(calls), meta)
-        return made
+        self.instances[id] = Instance(service, id, app, list(calls), meta)
+        return self.instances[id]
 
     def service_file(self, instance: Instance) -> str:
         """For --register."""
@@ -131,21 +128,15 @@ class ConsulMesh:
     @property
     def control(self) -> Control:
         if self._control is None:
-            self._control = self.new_control()
+            arguments = ["--consul", self.consul.address, *self._control_arguments]
+            self._control = Control(self.folder, None, *arguments).wait_ready()
         return self._control
 
-    def new_control(self) -> Control:
-        folder = self.folder / f"control-{ports.free_port()}"
-        folder.mkdir()
-        return Control(folder, None, "--consul", self.consul.address, *self._control_arguments).wait_ready()
-
-    def sidecar(
-        self, instance: Instance, *arguments: str, control: str | None = None, given_consul: bool = False, **more
-    ) -> proxy.Proxy:
-        """`given_consul`: `arguments` say --consul already."""
+    def sidecar(self, instance: Instance, *arguments: str) -> proxy.Proxy:
+        """With --consul if that is the mesh's way, or if `arguments` say it."""
         admin = ports.free_port()
-        said = ["--control", control or self.control.address, "--service", instance.service, "--service-id", instance.id]
-        if self.way == "found_by_proxy" and not given_consul:
+        said = ["--control", self.control.address, "--service", instance.service, "--service-id", instance.id]
+        if self.way == "found_by_proxy" and "--consul" not in arguments:
             said += ["--consul", self.consul.address]
         instance.sidecar = proxy.Proxy(
             binaries.remora(),
@@ -153,7 +144,6 @@ class ConsulMesh:
             name=f"sidecar-{instance.id}",
             arguments=[*said, "--admin", f"127.0.0.1:{admin}", *arguments],
             admin_port=admin,
-            **more,
         )
         return instance.sidecar
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import pathlib
 import subprocess
 
 import yaml
 
-from tests.support import binaries, ports
+from tests.support import admin, binaries, ports
 from tests.support.load import until
 from tests.support.proxy import _die_with_parent
 
@@ -47,13 +46,7 @@ class Control:
         return self.log_path.read_text()
 
     def admin(self, path: str):
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
+        return admin.page(self.admin_port, path)
 
     def status(self) -> int:
         """Of /ready; 0: nobody answers."""
@@ -65,10 +58,7 @@ class Control:
     def wait_ready(self) -> "Control":
         def ready():
             assert self.process.poll() is None, self.log()
-            try:
-                return self.admin("/ready")[0] == 200
-            except OSError:
-                return False
+            return self.status() == 200
 
         until(ready, 10, "control to be ready")
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import os
 import pathlib
 import queue
@@ -11,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from tests.support import binaries
+from tests.support import admin, binaries
 
 
 def program() -> str:
@@ -87,13 +86,7 @@ class AdsTool(Tool):
 
     def admin(self, path: str):
         """Status and text."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=5)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
+        return admin.page(self.admin_port, path)
 
     def rss_kb(self) -> int:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()

@@ -70,9 +70,7 @@ class World:
     def __init__(self, mesh: ConsulMesh):
         self.mesh = mesh
         mesh.http("web", "shop", "api")
-        mesh.subsets_by_version("api", "v1", "v2")
-        mesh.entry("service-resolver", "api", DefaultSubset="v1",
-                   Subsets={v: {"Filter": f"Service.Meta.version == {v}"} for v in ("v1", "v2")})
+        mesh.subsets_by_version("api", "v1", "v2", DefaultSubset="v1")
         mesh.entry("service-router", "api", Routes=ROUTES)
         self.web, self.shop = mesh.add("web", calls=("api",)), mesh.add("shop", calls=("api",))
         one, two = mesh.add("api", "api-1", version="v1"), mesh.add("api", "api-2", version="v2")

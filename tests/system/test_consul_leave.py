@@ -14,7 +14,7 @@ from tests.support.load import until
 
 @pytest.fixture(params=WAYS)
 def mesh(request, tmp_path):
-    """web calls api-1 and api-2; all register by themselves. Only who is given a Consul can register."""
+    """Only a sidecar that is given a Consul can register."""
     with Consul() as consul:
         made = ConsulMesh(tmp_path, consul, request.param)
         made.http("web", "api")
@@ -25,7 +25,7 @@ def mesh(request, tmp_path):
 def test_a_consul_that_is_away_does_not_hold_up_the_end_beyond_the_drain_time(mesh):
     one = mesh.unregistered("api", "api-1")
     sidecar = mesh.sidecar(
-        one, "--consul", mesh.consul.address, "--register", mesh.service_file(one), "--drain-time-s", "3", given_consul=True
+        one, "--consul", mesh.consul.address, "--register", mesh.service_file(one), "--drain-time-s", "3"
     )
     until(lambda: mesh.passing("api") == {"api-1"}, 20, "it to be in Consul")
     mesh.consul.freeze()

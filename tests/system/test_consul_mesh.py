@@ -7,7 +7,7 @@ import pytest
 from tests.support import client, upstream as u
 from tests.support.client import get
 from tests.support.consul import Consul
-from tests.support.consul_mesh import WAYS, ConsulMesh
+from tests.support.consul_mesh import WAYS, ConsulMesh, Instance
 from tests.support.load import Load, until
 
 
@@ -20,15 +20,30 @@ def mesh(request, tmp_path):
         made.close()
 
 
-def called_by_web(mesh: ConsulMesh) -> int:
-    """web, api-1 of version v1 and api-2 of version v2; returns where web calls api."""
+def add_versions(mesh: ConsulMesh) -> Instance:
+    """web, api-1 of version v1 and api-2 of version v2, all running; returns web."""
     web = mesh.add("web", calls=("api",))
     mesh.add("api", "api-1", version="v1")
     mesh.add("api", "api-2", version="v2")
     mesh.start()
+    return web
+
+
+def called_by_web(mesh: ConsulMesh) -> int:
+    """Returns where web calls api, of which both versions answer."""
+    web = add_versions(mesh)
     port = web.outbound["api"]
     until(lambda: {client.fetch(port).body for _ in range(8)} == {b"api-1", b"api-2"}, 20, "both instances of api")
     return port
+
+
+def split_by_version(mesh: ConsulMesh) -> int:
+    """The same, all of it to version v1 for now."""
+    mesh.subsets_by_version("api", "v1", "v2")
+    mesh.split("api", v1=100, v2=0)
+    web = add_versions(mesh)
+    until(lambda: web.fetch("api").body == b"api-1", 20, "api")
+    return web.outbound["api"]
 
 
 def test_a_check_fails_and_passes_again(mesh):
@@ -54,14 +69,7 @@ def test_nobody_is_well(mesh):
 
 
 def test_a_splitter_moves_the_traffic_step_by_step(mesh):
-    mesh.subsets_by_version("api", "v1", "v2")
-    mesh.split("api", v1=100, v2=0)
-    web = mesh.add("web", calls=("api",))
-    mesh.add("api", "api-1", version="v1")
-    mesh.add("api", "api-2", version="v2")
-    mesh.start()
-    until(lambda: web.fetch("api").body == b"api-1", 20, "api")
-    with Load(web.outbound["api"]) as load:
+    with Load(split_by_version(mesh)) as load:
         load.wait(b"api-1")
         assert load.seen[b"api-2"] == 0
         for share in (75, 50, 25):
@@ -90,14 +98,7 @@ def test_web_calls_api_which_calls_db(mesh):
 
 
 def test_control_is_killed_and_comes_back(mesh):
-    mesh.subsets_by_version("api", "v1", "v2")
-    mesh.split("api", v1=100, v2=0)
-    web = mesh.add("web", calls=("api",))
-    mesh.add("api", "api-1", version="v1")
-    mesh.add("api", "api-2", version="v2")
-    mesh.start()
-    until(lambda: web.fetch("api").body == b"api-1", 20, "api")
-    with Load(web.outbound["api"]) as load:
+    with Load(split_by_version(mesh)) as load:
         load.wait(b"api-1")
         mesh.control.kill()
         load.wait_any(200)

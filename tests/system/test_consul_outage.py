@@ -28,10 +28,8 @@ def mesh(request, tmp_path):
         made.close()
 
 
-def start(mesh: ConsulMesh, *arguments: str) -> int:
+def start(mesh: ConsulMesh) -> int:
     """Returns where web calls api."""
-    for instance in mesh.instances.values():
-        mesh.sidecar(instance, *arguments)
     mesh.start()
     return answering(mesh)
 
@@ -137,18 +135,14 @@ def test_a_proxy_starts_with_both_dead(mesh, tmp_path):
     state = tmp_path / "state"
     state.mkdir()
     mesh.sidecar(web, "--state-dir", str(state))
-    start_others = [i for i in mesh.instances.values() if i is not web]
-    for instance in start_others:
-        mesh.sidecar(instance)
-    mesh.start()
-    answering(mesh)
+    start(mesh)
     known = [varint(mesh.instances[id].inbound) for id in ("api-1", "api-2")]
 
     def saved() -> bool:
         text = b"".join(path.read_bytes() for path in state.iterdir())
         return all(port in text for port in known)
 
-    until(lambda: saved(), 10, "the endpoints on the disk")
+    until(saved, 10, "the endpoints on the disk")
     assert all(os.stat(path).st_mode & 0o77 == 0 for path in state.iterdir())
     web.sidecar.stop()
     mesh.consul.kill()

@@ -17,7 +17,6 @@ using testing::HasSubstr;
 struct Heard final : CatalogEvents {
   void on_catalog(CatalogPtr catalog) override { catalogs.push_back(std::move(catalog)); }
   void on_findings(const Findings& findings) override { readings.push_back(findings); }
-
   void on_source(const std::string& words) override { told.push_back(words); }
 
   std::vector<std::string> told;
@@ -43,6 +42,22 @@ class ConsulCatalogTest : public testing::Test {
   void start() {
     catalog_ = std::make_unique<ConsulCatalog>(client_, random_, ConsulCatalogOptions{}, heard_);
     loop_.advance(Milliseconds(100));
+  }
+  // What Consul says of api, without sidecars, has been read.
+  void start_with_api(const std::vector<sim::FakeInstance>& instances) {
+    agent_.set_service("api", instances);
+    agent_.set_sidecars("api", {});
+    start();
+    catalog_->want({"api"});
+    loop_.advance(Seconds(1));
+  }
+  // Consul is away for a second, says `instances` of api when it is back, and has been asked again.
+  void outage(const std::vector<sim::FakeInstance>& instances) {
+    agent_.stop();
+    loop_.advance(Seconds(1));
+    agent_.set_service("api", instances);
+    agent_.start();
+    loop_.advance(Seconds(5));
   }
   const Catalog& mesh() const { return *catalog_->catalog(); }
 
@@ -147,17 +162,9 @@ TEST_F(ConsulCatalogTest, SaysOfWhichServicesItHasHeard) {
 }
 
 TEST_F(ConsulCatalogTest, AfterAnOutageInstancesAreHeldForAWhile) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001}});
   EXPECT_TRUE(mesh().held_instances("api").empty());
-  agent_.stop();
-  loop_.advance(Seconds(1));
-  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical"}});
-  agent_.start();
-  loop_.advance(Seconds(5));  // in which it is asked again
+  outage({{.id = "api-1", .port = 9001, .status = "critical"}});
   ASSERT_EQ(mesh().instances("api").size(), 1U);
   EXPECT_EQ(mesh().instances("api")[0].health, Health::critical);  // what Consul says now is there too
   ASSERT_EQ(mesh().held_instances("api").size(), 1U);
@@ -167,17 +174,9 @@ TEST_F(ConsulCatalogTest, AfterAnOutageInstancesAreHeldForAWhile) {
 }
 
 TEST_F(ConsulCatalogTest, OfTwoOutagesTheBetterStateIsHeld) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001}});
   for (const std::string status : {"critical", "passing"}) {
-    agent_.stop();
-    loop_.advance(Seconds(1));
-    agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = status}});
-    agent_.start();
-    loop_.advance(Seconds(5));
+    outage({{.id = "api-1", .port = 9001, .status = status}});
     ASSERT_EQ(mesh().held_instances("api").size(), 1U);
     EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing) << status;
   }
@@ -216,11 +215,7 @@ TEST_F(ConsulCatalogTest, HowLongInstancesAreHeldIsWrittenInConsul) {
 }
 
 TEST_F(ConsulCatalogTest, AtItsStartChecksThatWereNotCarriedOutYetAreNotBelieved) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical", .output = ""}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001, .status = "critical", .output = ""}});
   ASSERT_EQ(mesh().held_instances("api").size(), 1U);
   EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing);
   loop_.advance(Seconds(31));
@@ -228,44 +223,27 @@ TEST_F(ConsulCatalogTest, AtItsStartChecksThatWereNotCarriedOutYetAreNotBelieved
 }
 
 TEST_F(ConsulCatalogTest, AtItsStartASidecarsCheckIsNoBetterThanTheOneItStandsFor) {
-  agent_.set_service("api", {{.id = "api-1",
-                              .port = 9001,
-                              .status = "critical",
-                              .output = R"(Aliased check \"Service 'api' check\" failing: )"}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1",
+                   .port = 9001,
+                   .status = "critical",
+                   .output = R"(Aliased check \"Service 'api' check\" failing: )"}});
   ASSERT_EQ(mesh().held_instances("api").size(), 1U);
   EXPECT_EQ(mesh().held_instances("api")[0].health, Health::passing);
 }
 
 TEST_F(ConsulCatalogTest, AtItsStartOneInstanceThatIsWellSaysNothingOfAnother) {
-  agent_.set_service(
-      "api", {{.id = "api-1", .port = 9001}, {.id = "api-2", .port = 9002, .status = "critical", .output = ""}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001}, {.id = "api-2", .port = 9002, .status = "critical", .output = ""}});
   ASSERT_EQ(mesh().held_instances("api").size(), 2U);  // a subset may have the second one alone
   EXPECT_EQ(mesh().held_instances("api")[1].health, Health::passing);
 }
 
 TEST_F(ConsulCatalogTest, AtItsStartChecksThatFailAreBelieved) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical"}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001, .status = "critical"}});
   EXPECT_TRUE(mesh().held_instances("api").empty());
 }
 
 TEST_F(ConsulCatalogTest, AnInstanceThatWasWellIsBelievedWhenItIsNot) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001}});
   agent_.set_service("api", {{.id = "api-1", .port = 9001, .status = "critical", .output = ""}});
   loop_.advance(Seconds(1));
   EXPECT_TRUE(mesh().held_instances("api").empty());
@@ -296,11 +274,7 @@ TEST_F(ConsulCatalogTest, AnOutageIsToldOnceAndSoIsItsEnd) {
 }
 
 TEST_F(ConsulCatalogTest, WhatAclsLeaveOutIsNotTakenForNobody) {
-  agent_.set_service("api", {{.id = "api-1", .port = 9001}});
-  agent_.set_sidecars("api", {});
-  start();
-  catalog_->want({"api"});
-  loop_.advance(Seconds(1));
+  start_with_api({{.id = "api-1", .port = 9001}});
   agent_.mode = FakeConsul::Mode::filters;
   agent_.touch();
   loop_.advance(Seconds(2));
